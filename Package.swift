@@ -1,0 +1,78 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// A folder with libtorch's `include/` and `lib/`; `scripts/setup` makes the link `.libtorch`.
+let libtorch = Context.environment["LIBTORCH"] ?? "\(Context.packageDirectory)/.libtorch"
+
+let package = Package(
+  name: "swift-prdp",
+  products: [
+    .executable(name: "prdp", targets: ["PRDPCommand"]),
+    .library(name: "Torch", targets: ["Torch", "TorchNN"]),
+    .library(name: "MPI", targets: ["MPI"]),
+    .library(name: "Safetensors", targets: ["Safetensors"]),
+    .library(name: "Diffusion", targets: ["Diffusion"]),
+    .library(name: "StableDiffusion", targets: ["CLIP", "StableDiffusion"]),
+    .library(name: "PRDP", targets: ["PRDP"]),
+    .library(name: "Rewards", targets: ["Images", "Rewards"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.2"),
+    .package(url: "https://github.com/jpsim/Yams.git", from: "6.2.2"),
+  ],
+  targets: [
+    // Tensors.
+    .target(
+      name: "CTorch",
+      cxxSettings: [
+        .unsafeFlags([
+          "-isystem", "\(libtorch)/include",
+          "-isystem", "\(libtorch)/include/torch/csrc/api/include",
+        ])
+      ],
+      linkerSettings: [
+        .unsafeFlags(["-L\(libtorch)/lib", "-Xlinker", "-rpath", "-Xlinker", "\(libtorch)/lib"]),
+        .linkedLibrary("torch_cpu"), .linkedLibrary("c10"),
+      ]),
+    .target(name: "Torch", dependencies: ["CTorch"]),
+    .target(name: "Safetensors"),
+    .target(name: "TorchNN", dependencies: ["Torch", "Safetensors"]),
+
+    // Processes.
+    .systemLibrary(name: "CMPI", pkgConfig: "mpi-c", providers: [.apt(["libopenmpi-dev"])]),
+    .target(name: "MPI", dependencies: ["CMPI"]),
+
+    // Models and the method.
+    .target(name: "Diffusion", dependencies: ["Torch"]),
+    .target(name: "CLIP", dependencies: ["TorchNN"]),
+    .target(name: "StableDiffusion", dependencies: ["CLIP", "Diffusion"]),
+    .target(name: "PRDP", dependencies: ["Diffusion"]),
+
+    // Pictures and what they are worth.
+    .systemLibrary(name: "CImageCodecs", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
+    .target(name: "Images", dependencies: ["CImageCodecs"]),
+    .target(name: "Rewards", dependencies: ["Images"]),
+    .target(name: "Scenes", dependencies: ["Rewards"], exclude: ["Resources"]),
+
+    // The run.
+    .target(name: "ClusterConfiguration", dependencies: ["Yams"]),
+    .target(
+      name: "Training",
+      dependencies: [
+        "ClusterConfiguration", "MPI", "PRDP", "Scenes", "StableDiffusion",
+        .product(name: "Crypto", package: "swift-crypto"),
+      ]),
+    .executableTarget(
+      name: "PRDPCommand",
+      dependencies: [
+        "Training", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
+
+    // Tests.
+    .executableTarget(name: "MPIRankTests", dependencies: ["MPI"]),
+    .testTarget(name: "TorchTests", dependencies: ["Torch"]),
+  ],
+  swiftLanguageModes: [.v6],
+  cxxLanguageStandard: .cxx20
+)

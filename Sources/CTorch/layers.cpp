@@ -1,0 +1,56 @@
+// The layers of the networks.
+#include <ATen/ops/conv2d.h>
+#include <ATen/ops/embedding.h>
+#include <ATen/ops/group_norm.h>
+#include <ATen/ops/layer_norm.h>
+#include <ATen/ops/linear.h>
+#include <ATen/ops/scaled_dot_product_attention.h>
+#include <ATen/ops/upsample_nearest2d.h>
+
+#include "internal.h"
+
+using namespace ctorch;
+
+ct_status ct_linear(ct_tensor input, ct_tensor weight, ct_tensor bias, ct_tensor *out) {
+  return produce(out, [&] { return at::linear(unwrap(input), unwrap(weight), unwrap_optional(bias)); });
+}
+
+ct_status ct_conv2d(ct_tensor input, ct_tensor weight, ct_tensor bias, int64_t stride,
+                    int64_t padding, ct_tensor *out) {
+  return produce(out, [&] {
+    return at::conv2d(unwrap(input), unwrap(weight), unwrap_optional(bias), stride, padding);
+  });
+}
+
+ct_status ct_group_norm(ct_tensor input, int64_t group_count, ct_tensor weight, ct_tensor bias,
+                        double eps, ct_tensor *out) {
+  return produce(out, [&] {
+    return at::group_norm(unwrap(input), group_count, unwrap(weight), unwrap(bias), eps);
+  });
+}
+
+ct_status ct_layer_norm(ct_tensor input, ct_tensor weight, ct_tensor bias, double eps,
+                        ct_tensor *out) {
+  return produce(out, [&] {
+    return at::layer_norm(unwrap(input), unwrap(weight).sizes(), unwrap(weight), unwrap(bias), eps);
+  });
+}
+
+ct_status ct_embedding(ct_tensor weight, ct_tensor indices, ct_tensor *out) {
+  return produce(out, [&] { return at::embedding(unwrap(weight), unwrap(indices)); });
+}
+
+ct_status ct_attention(ct_tensor query, ct_tensor key, ct_tensor value, bool causal,
+                       ct_tensor *out) {
+  return produce(out, [&] {
+    return at::scaled_dot_product_attention(unwrap(query), unwrap(key), unwrap(value), {}, 0.0,
+                                            causal);
+  });
+}
+
+ct_status ct_upsample_nearest2x(ct_tensor input, ct_tensor *out) {
+  return produce(out, [&] {
+    std::array<double, 2> scale{2.0, 2.0};
+    return at::upsample_nearest2d(unwrap(input), at::OptionalIntArrayRef(), scale);
+  });
+}

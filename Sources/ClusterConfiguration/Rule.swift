@@ -1,0 +1,136 @@
+/// What a key's value must keep to.
+struct Rule<Value: ConfigurationValue>: Sendable {
+  /// Completes "method.beta must be …": type and range in words.
+  let expectation: String
+  /// What came instead, as the message names it; `nil` where the value keeps the rule.
+  let complaint: @Sendable (Value) -> String?
+
+  init(_ expectation: String, complaint: @escaping @Sendable (Value) -> String?) {
+    self.expectation = expectation
+    self.complaint = complaint
+  }
+
+  init(_ expectation: String, holds: @escaping @Sendable (Value) -> Bool) {
+    self.init(expectation, complaint: { holds($0) ? nil : $0.yaml })
+  }
+}
+
+extension Rule where Value == Int {
+  /// The product of any three counts, such as all latents of an epoch, stays below 2^63.
+  static let countLimit = 1_000_000
+
+  /// A number of things, one at least.
+  static var count: Rule { integer(1...countLimit) }
+  /// A number of things, or 0 for none.
+  static var countOrNone: Rule { integer(0...countLimit) }
+  /// A seed of the keyed random numbers.
+  static var seed: Rule { Rule("an integer of at least 0") { $0 >= 0 } }
+
+  static func integer(_ range: ClosedRange<Int>) -> Rule {
+    Rule("an integer from \(range.lowerBound) to \(range.upperBound)") { range.contains($0) }
+  }
+}
+
+extension Rule where Value == Double {
+  static func above(_ bound: Double) -> Rule {
+    Rule("a number above \(bound.yaml)") { $0 > bound && $0.isFinite }
+  }
+
+  static func atLeast(_ bound: Double) -> Rule {
+    Rule("a number of at least \(bound.yaml)") { $0 >= bound && $0.isFinite }
+  }
+
+  /// Above 0 and at most 1.
+  static var fractionAboveZero: Rule { Rule("a number in (0, 1]") { $0 > 0 && $0 <= 1 } }
+  /// At least 0 and below 1.
+  static var decayRate: Rule { Rule("a number in [0, 1)") { $0 >= 0 && $0 < 1 } }
+}
+
+extension Rule where Value == Double? {
+  static func orNull(_ rule: Rule<Double>) -> Rule {
+    Rule("\(rule.expectation), or null", complaint: { $0.flatMap(rule.complaint) })
+  }
+}
+
+extension Rule where Value == String {
+  /// A path, as written: whether something is there is for the part that opens it to say.
+  static var path: Rule {
+    Rule("a path", complaint: \.complaintAsText)
+  }
+}
+
+extension Rule where Value: Choice {
+  static var choice: Rule {
+    let words = Value.allCases.map(\.rawValue)
+    let list = words.dropLast().joined(separator: ", ")
+    // Every case keeps the rule; a word that is none has been refused in reading.
+    return Rule(list.isEmpty ? words.joined() : "\(list) or \(words.suffix(1).joined())") { _ in
+      true
+    }
+  }
+}
+
+extension Rule where Value == [String] {
+  /// The ends of module paths, such as `to_out.0`.
+  static var moduleNames: Rule {
+    Rule("a list of distinct module names, one at least") { names in
+      if names.isEmpty { return "an empty list" }
+      return names.lazy.compactMap(\.complaintAsText).first ?? names.complaintAboutRepeats
+    }
+  }
+}
+
+extension Rule where Value == [RunConfiguration.Reward] {
+  static var rewards: Rule {
+    Rule("a list of {name, weight} with distinct names, one at least") { rewards in
+      if rewards.isEmpty { return "an empty list" }
+      if let weight = rewards.map(\.weight).first(where: { !$0.isFinite }) {
+        return "the weight \(weight)"
+      }
+      return rewards.map(\.name).complaintAsNames
+    }
+  }
+}
+
+extension Rule where Value == [RunConfiguration.EvaluationSet] {
+  static var promptSets: Rule {
+    Rule("a mapping from names to paths of prompt files") { sets in
+      sets.map(\.name).complaintAsNames ?? sets.lazy.compactMap(\.prompts.complaintAsText).first
+    }
+  }
+}
+
+extension String {
+  /// Why this cannot be a path or the like, `nil` where it can.
+  fileprivate var complaintAsText: String? {
+    if isEmpty { return "an empty text" }
+    return unicodeScalars.allSatisfy(\.isAcceptedInText)
+      ? nil : "the control character in \"\(shown)\""
+  }
+
+  /// Names become keys of metrics and parts of file names.
+  fileprivate var isName: Bool {
+    guard let first = utf8.first, first != UInt8(ascii: "-"), first != UInt8(ascii: ".") else {
+      return false
+    }
+    return utf8.count <= 64
+      && unicodeScalars.allSatisfy {
+        $0.isASCII && ($0.properties.isAlphabetic || $0.properties.numericType != nil)
+          || "_.-".unicodeScalars.contains($0)
+      }
+  }
+}
+
+extension [String] {
+  fileprivate var complaintAboutRepeats: String? {
+    var seen: Set<String> = []
+    return first { !seen.insert($0).inserted }.map { "\($0.shown) twice" }
+  }
+
+  fileprivate var complaintAsNames: String? {
+    if let bad = first(where: { !$0.isName }) {
+      return "the name \"\(bad.shown)\" (letters, digits, _ . - and 64 of them at most)"
+    }
+    return complaintAboutRepeats
+  }
+}

@@ -1,0 +1,29 @@
+extension RunConfiguration {
+  /// A key with two values.
+  public struct Difference: Sendable, Equatable, CustomStringConvertible {
+    /// The key's path.
+    public let key: String
+    /// The earlier value, as YAML on one line.
+    public let old: String
+    /// The value now, as YAML on one line.
+    public let new: String
+
+    /// `method.beta was 0.0005 and is 0.001`.
+    public var description: String { "\(key) was \(old) and is \(new)" }
+  }
+
+  /// The keys on which a run's results depend: a resumed run must not change them.
+  ///
+  /// All but `run.epochs`, `run.output`, `cluster.*`, `evaluation.everyEpochs`, `checkpoint.*` and
+  /// `logging.*`.
+  public static var fingerprintedKeys: [String] {
+    Schema.keys.filter { !$0.mayChangeOnResume }.map(\.path)
+  }
+
+  /// The keys that forbid going on with a run that was started with `old`; empty when none does.
+  public func differences(from old: RunConfiguration) -> [Difference] {
+    Schema.keys.filter { !$0.mayChangeOnResume && $0.yaml(self) != $0.yaml(old) }.map {
+      Difference(key: $0.path, old: $0.yaml(old), new: $0.yaml(self))
+    }
+  }
+}

@@ -1,0 +1,237 @@
+// Units, ranges and advice stand in `Schema`; here are the names, types and defaults.
+
+extension RunConfiguration {
+  /// The run as a whole.
+  public struct Run: Sendable, Equatable {
+    /// Seed of all keyed random numbers; at least 0.
+    public var seed = 1
+    /// The run folder, made if it is not there.
+    public var output = "runs/embedded"
+    /// Epochs from the start of the run, resumed or not; at least 1.
+    public var epochs = 60
+  }
+
+  /// The processes, and what they compute on.
+  public struct Cluster: Sendable, Equatable {
+    /// What the tensors of a rank lie on.
+    public enum Device: String, Choice {
+      /// The processor's memory.
+      case cpu
+      /// An NVIDIA GPU, by local rank.
+      case cuda
+    }
+
+    /// Ranks that scripts/train starts; at least 1.
+    public var slots = 2
+    /// Threads of the tensor library in a rank; 0 shares the machine's cores among its ranks.
+    public var threadsPerRank = 1
+    /// What the tensors lie on.
+    public var device = Device.cpu
+  }
+
+  /// The model to fine-tune, and which of its weights.
+  public struct Model: Sendable, Equatable {
+    /// Which weights are trained.
+    public enum Training: String, Choice {
+      /// Low-rank adapters beside frozen weights.
+      case lora
+      /// The whole UNet.
+      case full
+    }
+
+    /// The adapters' shape; read only when ``Model/training`` is ``Training/lora``.
+    public struct LoRA: Sendable, Equatable {
+      /// Rank r of each adapter; at least 1.
+      public var rank = 8
+      /// The adapters' product is scaled by alpha / rank; above 0.
+      public var alpha = 8.0
+      /// Ends of the paths of the linear layers that get an adapter; never empty.
+      public var targets = ["to_q", "to_k", "to_v", "to_out.0"]
+    }
+
+    /// A folder in diffusers' format.
+    public var path = "Sources/Scenes/Resources/tiny-diffusion"
+    /// Which weights are trained.
+    public var training = Training.full
+    /// The adapters' shape.
+    public var lora = LoRA()
+  }
+
+  /// What is trained on.
+  public struct Data: Sendable, Equatable {
+    /// The file of training prompts.
+    public var prompts = "Sources/Scenes/Resources/prompts/train.txt"
+  }
+
+  /// One term of the reward.
+  public struct Reward: Sendable, Equatable {
+    /// The weight of a reward that states none.
+    public static let defaultWeight = 1.0
+
+    /// The name under which the reward is registered.
+    public var name: String
+    /// What the raw reward is multiplied by; finite, negative to minimise.
+    public var weight: Double
+
+    /// A term of the weighted sum.
+    public init(name: String, weight: Double = defaultWeight) {
+      self.name = name
+      self.weight = weight
+    }
+  }
+
+  /// The method and its hyper-parameters.
+  ///
+  /// - Source: Deng et al., PRDP, arXiv 2402.08714v2; symbols as there.
+  public struct Method: Sendable, Equatable {
+    /// The training method.
+    public enum Name: String, Choice {
+      /// Proximal reward difference prediction.
+      case prdp
+    }
+
+    /// How log-probabilities are reduced over the elements of a latent.
+    public enum Reduction: String, Choice {
+      /// Their mean, as in DDPO.
+      case mean
+      /// Their sum: the log-probability itself.
+      case sum
+    }
+
+    /// What happens beyond ``Method/klLimit``.
+    public enum KLAction: String, Choice {
+      /// The run ends with a checkpoint.
+      case stop
+      /// The learning rate is lowered.
+      case slow
+    }
+
+    /// The training method.
+    public var name = Name.prdp
+    /// N: prompts of an epoch, over all ranks; at least 1 and not below the number of ranks.
+    public var promptsPerEpoch = 16
+    /// B: trajectories of each prompt, all on one rank; at least 2.
+    public var imagesPerPrompt = 8
+    /// K: optimiser steps of an epoch, each over the whole batch; at least 1.
+    public var innerSteps = 1
+    /// beta: weight of the KL term; above 0. Belongs to ``Method/reduction``.
+    public var beta = 5e-4
+    /// eps: bound on a step's log-ratio, in nats; above 0. Belongs to ``Method/reduction``.
+    public var clipRange = 1e-4
+    /// How log-probabilities are reduced over the elements of a latent.
+    public var reduction = Reduction.sum
+    /// Last sampling steps of a trajectory that stay out of the loss; below the number of steps.
+    public var omitLastSteps = 2
+    /// Samples (trajectory, step) in one forward and backward pass; at least 1.
+    public var microBatch = 16
+    /// KL to the reference, nats over all steps, beyond which ``klAction`` is taken; `nil`: none.
+    public var klLimit: Double?
+    /// What happens beyond ``klLimit``.
+    public var klAction = KLAction.stop
+  }
+
+  /// AdamW and its learning rate.
+  public struct Optimizer: Sendable, Equatable {
+    /// After the warm-up; above 0.
+    public var learningRate = 5e-5
+    /// Optimiser steps over which the learning rate rises linearly; at least 0.
+    public var warmupSteps = 3
+    /// Decoupled weight decay; at least 0.
+    public var weightDecay = 1e-4
+    /// Decay of the first moment; in [0, 1).
+    public var beta1 = 0.9
+    /// Decay of the second moment; in [0, 1).
+    public var beta2 = 0.999
+    /// Added to the root of the second moment; above 0.
+    public var epsilon = 1e-8
+    /// The averaged gradient is scaled down to this global norm; above 0.
+    public var maxGradientNorm = 1.0
+  }
+
+  /// How images are drawn, in training and in evaluation.
+  public struct Sampler: Sendable, Equatable {
+    /// How the sampling steps lie among the model's training steps.
+    public enum Spacing: String, Choice {
+      /// What the model's scheduler_config.json says.
+      case file
+      /// Counted from the clean end.
+      case leading
+      /// Counted from the noisy end.
+      case trailing
+      /// Both ends included.
+      case linspace
+    }
+
+    /// T: sampling steps; at least 1.
+    public var steps = 10
+    /// Guidance scale; at least 1, and 1 is without classifier-free guidance.
+    public var guidance = 1.0
+    /// Noise of a step: 1 is DDPM; in (0, 1], for a step without noise has no log-probability.
+    public var eta = 1.0
+    /// How the steps lie among the model's training steps.
+    public var spacing = Spacing.file
+    /// Images sampled at once, a shape that does not change with the number of ranks; at least 1.
+    public var batchSize = 32
+  }
+
+  /// A named set of prompts to evaluate on.
+  public struct EvaluationSet: Sendable, Equatable {
+    /// The name in metrics and file names.
+    public var name: String
+    /// The file of prompts.
+    public var prompts: String
+
+    /// A set of the prompts in a file.
+    public init(name: String, prompts: String) {
+      self.name = name
+      self.prompts = prompts
+    }
+  }
+
+  /// What is measured, on which prompts, and when.
+  public struct Evaluation: Sendable, Equatable {
+    /// The sets, in the order they are evaluated in; may be empty, names distinct.
+    public var sets = [
+      EvaluationSet(name: "seen", prompts: "Sources/Scenes/Resources/prompts/seen.txt"),
+      EvaluationSet(name: "unseen", prompts: "Sources/Scenes/Resources/prompts/unseen.txt"),
+      EvaluationSet(
+        name: "unseen-pairs", prompts: "Sources/Scenes/Resources/prompts/unseen-pairs.txt"),
+    ]
+    /// Images drawn for each set, over all ranks; at least 1.
+    public var imagesPerSet = 512
+    /// Epochs between evaluations; 0: only before the first and after the last.
+    public var everyEpochs = 0
+    /// Seed of the evaluation's noise, the same at every evaluation; at least 0.
+    public var seed = 0
+  }
+
+  /// What is saved, and how much of it is kept.
+  public struct Checkpoint: Sendable, Equatable {
+    /// Epochs between checkpoints; 0: only at the end.
+    public var everyEpochs = 10
+    /// Checkpoints kept, the newest; at least 1.
+    public var keep = 2
+  }
+
+  /// What a person sees of the run.
+  public struct Logging: Sendable, Equatable {
+    /// How progress is shown on rank 0.
+    public enum Progress: String, Choice {
+      /// Live on a terminal, else plain.
+      case auto
+      /// Lines that are rewritten in place.
+      case live
+      /// A line an epoch, for logs.
+      case plain
+      /// Nothing.
+      case none
+    }
+
+    /// How progress is shown on rank 0.
+    public var progress = Progress.auto
+    /// Images in a grid of samples; 0: no grids.
+    public var sampleImages = 16
+    /// Epochs between plain lines of progress and between grids of samples; at least 1.
+    public var everyEpochs = 1
+  }
+}

@@ -1,0 +1,60 @@
+import Foundation
+
+extension RunConfiguration {
+  /// The whole configuration as YAML, every key stated, in the order of the schema.
+  ///
+  /// Reading the text gives an equal value.
+  public func yaml() -> String {
+    var lines: [String] = []
+    var openGroups: [String] = []
+    for key in Schema.keys {
+      for group in key.groups where !openGroups.contains(group) {
+        openGroups.append(group)
+        lines.append("\(Self.indentation(of: group))\(group.lastComponent):")
+      }
+      let indentation = Self.indentation(of: key.path)
+      let values = key.yamlLines(self)
+      if values.isEmpty {
+        lines.append("\(indentation)\(key.path.lastComponent): \(key.yaml(self))")
+      } else {
+        lines.append("\(indentation)\(key.path.lastComponent):")
+        lines += values.map { "\(indentation)  \($0)" }
+      }
+    }
+    return lines.map { $0 + "\n" }.joined()
+  }
+
+  /// Every key with its type, range, default and unit, and one line on what it is.
+  public static func schema() -> String {
+    let defaults = RunConfiguration()
+    var lines: [String] = []
+    for section in Schema.sections {
+      lines += ["\(section.name): \(section.explanation)", ""]
+      for key in section.keys {
+        let unit = key.unit.map { "; unit: \($0)" } ?? ""
+        let resume = key.mayChangeOnResume ? "; may change on a resume" : ""
+        lines += [
+          "  \(key.path)",
+          "      \(key.explanation)",
+          "      \(key.expectation); default: \(key.yaml(defaults))\(unit)\(resume)",
+        ]
+      }
+      lines.append("")
+    }
+    return lines.map { $0 + "\n" }.joined()
+  }
+
+  /// A path as the file system is to be asked for it.
+  ///
+  /// Relative paths belong to the working directory of the process, not to the folder of the
+  /// configuration, as in other trainers; `~` and variables are left to the shell.
+  public static func resolve(
+    _ path: String, against directory: String = FileManager.default.currentDirectoryPath
+  ) -> String {
+    path.hasPrefix("/") ? path : directory + (directory.hasSuffix("/") ? "" : "/") + path
+  }
+
+  private static func indentation(of path: String) -> String {
+    String(repeating: "  ", count: path.count { $0 == "." })
+  }
+}

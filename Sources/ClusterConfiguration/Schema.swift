@@ -1,0 +1,237 @@
+/// The table of all keys. Reading, overriding, suggesting, writing and explaining all follow it.
+enum Schema {
+  /// A top-level name of the file.
+  struct Section: Sendable {
+    let name: String
+    let explanation: String
+    let keys: [ConfigurationKey]
+  }
+
+  static let sections = [
+    Section(name: "run", explanation: "The run as a whole.", keys: run),
+    Section(name: "cluster", explanation: "The processes, what they compute on.", keys: cluster),
+    Section(name: "model", explanation: "The model to fine-tune, and how.", keys: model),
+    Section(name: "data", explanation: "What is trained on.", keys: data),
+    Section(name: "rewards", explanation: "What is maximised.", keys: rewards),
+    Section(name: "method", explanation: "The method, arXiv 2402.08714.", keys: method),
+    Section(name: "optimizer", explanation: "AdamW and its learning rate.", keys: optimizer),
+    Section(name: "sampler", explanation: "How images are drawn.", keys: sampler),
+    Section(name: "evaluation", explanation: "What is measured, and when.", keys: evaluation),
+    Section(name: "checkpoint", explanation: "What is saved.", keys: checkpoint),
+    Section(name: "logging", explanation: "What a person sees of the run.", keys: logging),
+  ]
+
+  static let keys = sections.flatMap(\.keys)
+
+  static let relations = [
+    ConfigurationRelation(paths: ["method.omitLastSteps", "sampler.steps"]) { configuration in
+      let omitted = configuration.method.omitLastSteps
+      let steps = configuration.sampler.steps
+      guard omitted >= steps else { return nil }
+      return "method.omitLastSteps is \(omitted), not below sampler.steps, which is \(steps): "
+        + "no step would be left to train on"
+    }
+  ]
+
+  private static let run = [
+    ConfigurationKey(
+      "run.seed", \.run.seed, .seed, knownAs: ["seed"],
+      "seed of all random numbers; equal seeds give equal runs on any number of ranks"),
+    ConfigurationKey(
+      "run.output", \.run.output, .path, mayChangeOnResume: true, knownAs: ["output_dir"],
+      "the run folder: metrics, checkpoints, samples and this configuration go there"),
+    ConfigurationKey(
+      "run.epochs", \.run.epochs, .count, mayChangeOnResume: true, knownAs: ["num_epochs"],
+      "epochs of the whole run, those before a resume included"),
+  ]
+
+  private static let cluster = [
+    ConfigurationKey(
+      "cluster.slots", \.cluster.slots, .count, mayChangeOnResume: true,
+      "ranks that scripts/train starts"),
+    ConfigurationKey(
+      "cluster.threadsPerRank", \.cluster.threadsPerRank, .countOrNone, mayChangeOnResume: true,
+      "threads of each rank; 0 divides the machine's cores among its ranks"),
+    ConfigurationKey(
+      "cluster.device", \.cluster.device, .choice, mayChangeOnResume: true,
+      "what the ranks compute on; with cuda each takes the GPU of its local rank"),
+  ]
+
+  private static let model = [
+    ConfigurationKey(
+      "model.path", \.model.path, .path, knownAs: ["pretrained_model_name_or_path"],
+      "a folder in diffusers' format"),
+    ConfigurationKey(
+      "model.training", \.model.training, .choice,
+      "train low-rank adapters beside frozen weights, or the full UNet"),
+    ConfigurationKey(
+      "model.lora.rank", \.model.lora.rank, .count, knownAs: ["rank", "lora_rank"],
+      "rank of each adapter; with training: lora"),
+    ConfigurationKey(
+      "model.lora.alpha", \.model.lora.alpha, .above(0), knownAs: ["lora_alpha"],
+      "adapters are scaled by alpha / rank"),
+    ConfigurationKey(
+      "model.lora.targets", \.model.lora.targets, .moduleNames, knownAs: ["target_modules"],
+      "linear layers that get an adapter, by the end of their path"),
+  ]
+
+  private static let data = [
+    ConfigurationKey(
+      "data.prompts", \.data.prompts, .path, knownAs: ["dataset", "prompt_file"],
+      "the file of training prompts, one a line")
+  ]
+
+  private static let rewards = [
+    ConfigurationKey(
+      "rewards", \.rewards, .rewards, knownAs: ["reward_fn"],
+      "the raw rewards, summed with their weights (1 where none is stated)")
+  ]
+
+  private static let method = [
+    ConfigurationKey("method.name", \.method.name, .choice, "the training method"),
+    ConfigurationKey(
+      "method.promptsPerEpoch", \.method.promptsPerEpoch, .count, unit: "prompts, over all ranks",
+      "N: prompts drawn in each epoch; not below the number of ranks"),
+    ConfigurationKey(
+      "method.imagesPerPrompt", \.method.imagesPerPrompt, .integer(2...Rule.countLimit),
+      unit: "images", knownAs: ["num_images_per_prompt"],
+      "B: trajectories of each prompt; all B (B - 1) / 2 pairs are compared"),
+    ConfigurationKey(
+      "method.innerSteps", \.method.innerSteps, .count, knownAs: ["num_inner_epochs"],
+      "K: optimiser steps in each epoch, each over the whole batch"),
+    ConfigurationKey(
+      "method.beta", \.method.beta, .above(0), unit: "reward per nat", knownAs: ["kl_beta"],
+      "beta: weight of the KL term; smaller follows the reward more"),
+    ConfigurationKey(
+      "method.clipRange", \.method.clipRange, .above(0), unit: "nats, in one sampling step",
+      knownAs: ["clip_range", "eps"],
+      "eps: how far a step's log-ratio may move within an epoch; acts where K > 1"),
+    ConfigurationKey(
+      "method.reduction", \.method.reduction, .choice,
+      "over a latent's D elements; beta of mean is D times, clipRange 1/D of sum's"),
+    ConfigurationKey(
+      "method.omitLastSteps", \.method.omitLastSteps, .countOrNone, unit: "sampling steps",
+      "last steps kept out of the loss: one can carry nearly all of the gradient"),
+    ConfigurationKey(
+      "method.microBatch", \.method.microBatch, .count, unit: "samples (image, step)",
+      knownAs: ["train_batch_size"],
+      "samples in one forward and backward pass: memory, not mathematics"),
+    ConfigurationKey(
+      "method.klLimit", \.method.klLimit, .orNull(.above(0)), unit: "nats, over all steps",
+      "KL to the pre-trained model beyond which klAction is taken; null for no limit"),
+    ConfigurationKey(
+      "method.klAction", \.method.klAction, .choice,
+      "beyond klLimit: end the run with a checkpoint, or lower the learning rate"),
+  ]
+
+  private static let optimizer = [
+    ConfigurationKey(
+      "optimizer.learningRate", \.optimizer.learningRate, .above(0),
+      knownAs: ["learning_rate", "lr"], "learning rate after the warm-up"),
+    ConfigurationKey(
+      "optimizer.warmupSteps", \.optimizer.warmupSteps, .countOrNone, unit: "optimiser steps",
+      knownAs: ["lr_warmup_steps"],
+      "linear rise to the learning rate; AdamW's first step is large"),
+    ConfigurationKey(
+      "optimizer.weightDecay", \.optimizer.weightDecay, .atLeast(0),
+      knownAs: ["adam_weight_decay"], "decoupled weight decay"),
+    ConfigurationKey(
+      "optimizer.beta1", \.optimizer.beta1, .decayRate, knownAs: ["adam_beta1"],
+      "decay of the first moment"),
+    ConfigurationKey(
+      "optimizer.beta2", \.optimizer.beta2, .decayRate, knownAs: ["adam_beta2"],
+      "decay of the second moment"),
+    ConfigurationKey(
+      "optimizer.epsilon", \.optimizer.epsilon, .above(0), knownAs: ["adam_epsilon", "eps"],
+      "added to the root of the second moment"),
+    ConfigurationKey(
+      "optimizer.maxGradientNorm", \.optimizer.maxGradientNorm, .above(0),
+      knownAs: ["max_grad_norm"], "global norm to which a larger averaged gradient is scaled down"),
+  ]
+
+  private static let sampler = [
+    ConfigurationKey(
+      "sampler.steps", \.sampler.steps, .integer(1...1000),
+      knownAs: ["num_inference_steps", "num_steps"], "T: sampling steps of an image"),
+    ConfigurationKey(
+      "sampler.guidance", \.sampler.guidance, .atLeast(1), knownAs: ["guidance_scale"],
+      "classifier-free guidance scale, in training too; 1 for none, at half the cost"),
+    ConfigurationKey(
+      "sampler.eta", \.sampler.eta, .fractionAboveZero,
+      "noise of a step as a share of DDPM's; the method needs some"),
+    ConfigurationKey(
+      "sampler.spacing", \.sampler.spacing, .choice, knownAs: ["timestep_spacing"],
+      "which training steps are sampled; file: as scheduler_config.json says"),
+    ConfigurationKey(
+      "sampler.batchSize", \.sampler.batchSize, .count, unit: "images",
+      knownAs: ["sample_batch_size"], "images sampled at once on a rank"),
+  ]
+
+  private static let evaluation = [
+    ConfigurationKey(
+      "evaluation.sets", \.evaluation.sets, .promptSets,
+      "prompt files to measure the rewards on, by name; {} for none"),
+    ConfigurationKey(
+      "evaluation.imagesPerSet", \.evaluation.imagesPerSet, .count, unit: "images, over all ranks",
+      "images drawn for each set"),
+    ConfigurationKey(
+      "evaluation.everyEpochs", \.evaluation.everyEpochs, .countOrNone, unit: "epochs",
+      mayChangeOnResume: true, "epochs between evaluations; 0 for only before and after the run"),
+    ConfigurationKey(
+      "evaluation.seed", \.evaluation.seed, .seed, "seed of the noise, the same each time"),
+  ]
+
+  private static let checkpoint = [
+    ConfigurationKey(
+      "checkpoint.everyEpochs", \.checkpoint.everyEpochs, .countOrNone, unit: "epochs",
+      mayChangeOnResume: true, knownAs: ["checkpointing_steps", "save_freq"],
+      "epochs between checkpoints; 0 for only at the end"),
+    ConfigurationKey(
+      "checkpoint.keep", \.checkpoint.keep, .count, unit: "checkpoints", mayChangeOnResume: true,
+      knownAs: ["checkpoints_total_limit"], "how many of the newest are kept"),
+  ]
+
+  private static let logging = [
+    ConfigurationKey(
+      "logging.progress", \.logging.progress, .choice, mayChangeOnResume: true,
+      "display on rank 0; auto: live on a terminal, else plain lines"),
+    ConfigurationKey(
+      "logging.sampleImages", \.logging.sampleImages, .countOrNone, unit: "images",
+      mayChangeOnResume: true, "images in a grid of samples; 0 for no grids"),
+    ConfigurationKey(
+      "logging.everyEpochs", \.logging.everyEpochs, .count, unit: "epochs",
+      mayChangeOnResume: true, "epochs between plain lines and between grids of samples"),
+  ]
+}
+
+extension Schema {
+  static let keyByPath = Dictionary(uniqueKeysWithValues: keys.map { ($0.path, $0) })
+
+  /// The paths that hold keys: `method`, `model`, `model.lora`.
+  static let groups: [String] = {
+    var groups: [String] = []
+    for key in keys {
+      for group in key.groups where !groups.contains(group) { groups.append(group) }
+    }
+    return groups
+  }()
+
+  /// The known path most like `path`: one of the same name, or that other trainers call so, best in
+  /// the same group; else one that is spelled like it.
+  static func suggestion(for path: String) -> String? {
+    let name = path.lastComponent.foldedForComparison
+    let namesakes = keys.filter { key in
+      ([key.path.lastComponent] + key.knownAs).contains { $0.foldedForComparison == name }
+    }
+    let group = path.dropLast(path.lastComponent.count)
+    return (namesakes.first { $0.path.hasPrefix(group) } ?? namesakes.first)?.path
+      ?? (keys.map(\.path) + groups).nearest(to: path)
+  }
+}
+
+extension ConfigurationKey {
+  /// The paths of the groups around this key, from the outside: `model`, `model.lora`.
+  var groups: [String] {
+    path.indices.filter { path[$0] == "." }.map { String(path[..<$0]) }
+  }
+}

@@ -1,0 +1,27 @@
+/// A failure that all ranks of a group know of, in the same words: all can take the same branch.
+public struct AgreedFailure: Error, Equatable, CustomStringConvertible {
+  /// One rank's part in it.
+  public struct Cause: Equatable, Sendable {
+    /// The rank that failed.
+    public let rank: Int
+    /// What it says of it.
+    public let message: String
+  }
+
+  /// What each failing rank says, by rising rank; at least one.
+  public let causes: [Cause]
+  /// The number of ranks that agreed, failing or not.
+  public let rankCount: Int
+
+  /// Each message once, with the ranks that gave it; ranks are left out where all say the same.
+  public var description: String {
+    var messages: [String] = []
+    for cause in causes where !messages.contains(cause.message) { messages.append(cause.message) }
+    return messages.map { message in
+      let ranks = causes.filter { $0.message == message }.map(\.rank)
+      guard ranks.count < rankCount else { return message }
+      let list = ranks.map(String.init).joined(separator: ", ")
+      return "\(ranks.count == 1 ? "rank" : "ranks") \(list): \(message)"
+    }.joined(separator: "\n")
+  }
+}

@@ -1,0 +1,147 @@
+/// PRDP's loss of one prompt and the constants of its exact gradient.
+///
+/// Legend: `B` trajectories of the prompt, `S` trained time steps; l, l_old and l_ref are
+/// log-probabilities [B][S] under the trained, the old and the reference policy.
+///
+///     delta_it = l_it - l_old_it
+///     u_i  = mean_t( l_it - l_ref_it )
+///     v_i  = mean_t( l_old_it - l_ref_it + clip(delta_it, +-eps) )
+///     e_ij = u_i - u_j - (r_i - r_j) / beta        ec_ij = v_i - v_j - (r_i - r_j) / beta
+///     loss = mean over the M pairs with r_i != r_j of max(e_ij^2, ec_ij^2)
+///
+/// The gradient of the loss is the sum over i and t of w_it times the gradient of l_it, with
+///
+///     s_ij = 1 if e_ij^2 >= ec_ij^2 else 0
+///     g_i  = 2/M sum_j s_ij e_ij                   h_i = 2/M sum_j (1 - s_ij) ec_ij
+///     w_it = 1/S ( g_i + h_i [ |delta_it| < eps ] )
+///
+/// Rewards are raw. The log-ratio is a mean over time steps, as in the paper's code; its equations
+/// have the sum.
+///
+/// - Source: Deng et al., "PRDP: Proximal Reward Difference Prediction for Large-Scale Reward
+///   Finetuning of Diffusion Models", arXiv 2402.08714v2, equations 15 to 21 and appendix G.
+public struct PromptObjective: Sendable, Equatable {
+  /// The mean over the pairs; 0 where every pair is tied.
+  public let loss: Double
+  /// u_i, the log-ratio to the reference that stands for trajectory i's reward: [B].
+  public let logRatios: [Double]
+  /// v_i, the same with each step's move from the old policy clipped: [B].
+  public let clippedLogRatios: [Double]
+  /// w_it, the constants of the gradient: [B][S].
+  public let weights: StepMatrix
+  /// M, the pairs whose rewards differ.
+  public let untiedPairCount: Int
+  /// Share of all B (B - 1) / 2 pairs that are left out for equal rewards, in 0...1.
+  public let tiedPairFraction: Double
+  /// Share of the untied pairs that count with their clipped loss, in 0...1.
+  public let clippedPairFraction: Double
+  /// Share of trajectories and steps with |delta_it| of the clip range or more, in 0...1.
+  public let clipFraction: Double
+
+  /// The objective at any optimiser step of an epoch.
+  ///
+  /// - Parameters:
+  ///   - logProbabilities: l, under the policy being trained: [B][S].
+  ///   - old: l_old, under the policy that drew the trajectories: [B][S].
+  ///   - reference: l_ref, under the pre-trained policy: [B][S].
+  ///   - rewards: r, raw: [B], B at least 2.
+  /// - Throws: `PRDPError` if a reward or a log-probability is not finite.
+  public init(
+    logProbabilities: StepMatrix, old: StepMatrix, reference: StepMatrix, rewards: [Double],
+    configuration: PRDPConfiguration
+  ) throws(PRDPError) {
+    let trajectories = rewards.indices
+    let steps = 0..<old.stepCount
+    precondition(rewards.count >= 2 && old.stepCount >= 1, "a loss needs a pair and a step")
+    for matrix in [logProbabilities, old, reference] {
+      precondition(
+        matrix.trajectoryCount == rewards.count && matrix.stepCount == old.stepCount,
+        "log-probabilities must be [B][S] for every policy, and rewards [B]")
+    }
+    if let wrong = trajectories.first(where: { !rewards[$0].isFinite }) {
+      throw .rewardNotFinite(trajectory: wrong, value: "\(rewards[wrong])")
+    }
+    try Self.checkFinite(logProbabilities, policy: "trained")
+    try Self.checkFinite(old, policy: "old")
+    try Self.checkFinite(reference, policy: "reference")
+
+    let (beta, clipRange) = (configuration.beta, configuration.clipRange)
+    func delta(_ i: Int, _ t: Int) -> Double { logProbabilities[i, t] - old[i, t] }
+    func clipped(_ delta: Double) -> Double { min(max(delta, -clipRange), clipRange) }
+    func meanOverSteps(_ term: (Int) -> Double) -> Double {
+      steps.reduce(0) { $0 + term($1) } / Double(steps.count)
+    }
+    let u = trajectories.map { i in
+      meanOverSteps { t in logProbabilities[i, t] - reference[i, t] }
+    }
+    let v = trajectories.map { i in
+      meanOverSteps { t in old[i, t] - reference[i, t] + clipped(delta(i, t)) }
+    }
+    // x = u - v, from the small deltas alone.
+    let x = trajectories.map { i in
+      meanOverSteps { t in delta(i, t) - clipped(delta(i, t)) }
+    }
+
+    var loss = 0.0
+    var (untiedPairCount, clippedPairCount) = (0, 0)
+    var g = [Double](repeating: 0, count: rewards.count)
+    var h = g
+    for i in trajectories {
+      for j in (i + 1)..<rewards.count where rewards[i] != rewards[j] {
+        let target = (rewards[i] - rewards[j]) / beta
+        let e = u[i] - u[j] - target
+        let ec = v[i] - v[j] - target
+        // e^2 >= ec^2, without the difference of two squares: next to a target of 1e4 a delta of
+        // 1e-6 would be lost in it.
+        if (x[i] - x[j]) * (e + ec) >= 0 {
+          loss += e * e
+          g[i] += e
+          g[j] -= e
+        } else {
+          loss += ec * ec
+          h[i] += ec
+          h[j] -= ec
+          clippedPairCount += 1
+        }
+        untiedPairCount += 1
+      }
+    }
+
+    let pairCount = rewards.count * (rewards.count - 1) / 2
+    // With every pair tied, all sums are 0 and so is what the prompt contributes.
+    let perPair = 1 / Double(max(untiedPairCount, 1))
+    let isInside = StepMatrix(trajectoryCount: rewards.count, stepCount: steps.count) { i, t in
+      abs(delta(i, t)) < clipRange ? 1 : 0
+    }
+    self.loss = loss * perPair
+    self.logRatios = u
+    self.clippedLogRatios = v
+    self.weights = StepMatrix(trajectoryCount: rewards.count, stepCount: steps.count) { i, t in
+      2 * perPair * (g[i] + h[i] * isInside[i, t]) / Double(steps.count)
+    }
+    self.untiedPairCount = untiedPairCount
+    self.tiedPairFraction = Double(pairCount - untiedPairCount) / Double(pairCount)
+    self.clippedPairFraction = Double(clippedPairCount) * perPair
+    self.clipFraction = 1 - isInside.values.reduce(0, +) / Double(isInside.values.count)
+  }
+
+  /// The objective at the first optimiser step of an epoch, where the trained policy still is the
+  /// old one: delta is 0, nothing is clipped, and the trajectories' own log-probabilities suffice.
+  ///
+  /// - Throws: `PRDPError` if a reward or a log-probability is not finite.
+  public init(
+    firstStepWithOld old: StepMatrix, reference: StepMatrix, rewards: [Double],
+    configuration: PRDPConfiguration
+  ) throws(PRDPError) {
+    try self.init(
+      logProbabilities: old, old: old, reference: reference, rewards: rewards,
+      configuration: configuration)
+  }
+
+  private static func checkFinite(_ matrix: StepMatrix, policy: String) throws(PRDPError) {
+    guard let wrong = matrix.values.firstIndex(where: { !$0.isFinite }) else { return }
+    throw .logProbabilityNotFinite(
+      policy: policy, trajectory: wrong / matrix.stepCount, step: wrong % matrix.stepCount,
+      value: "\(matrix.values[wrong])")
+  }
+}

@@ -1,0 +1,22 @@
+import ArgumentParser
+import ClusterConfiguration
+import MPI
+
+/// Where a run's configuration comes from.
+struct ConfigurationOptions: ParsableArguments {
+  @Option(help: "The file that says everything about the run.")
+  var config = "cluster.yaml"
+
+  @Option(
+    name: .customLong("set"), parsing: .singleValue,
+    help: ArgumentHelp("Replaces a value of the file; may be repeated.", valueName: "key=value"))
+  var overrides: [String] = []
+
+  /// The configuration, read by every rank.
+  ///
+  /// - Parameter presets: Replacements that come before those of the user.
+  /// - Throws: `AgreedFailure` when it is not valid.
+  func load(_ world: Communicator, presets: [String] = []) throws -> RunConfiguration {
+    try world.agreed { try RunConfiguration.load(path: config, overrides: presets + overrides) }
+  }
+}

@@ -1,0 +1,15 @@
+import Images
+
+/// A measure of how well pictures do what their prompts ask.
+public protocol Reward: Sendable {
+  /// The name in the configuration, in logs and in error messages.
+  var name: String { get }
+
+  /// One finite score for each picture, the higher the better.
+  ///
+  /// - Parameters:
+  ///   - images: The pictures.
+  ///   - prompts: The prompt of each picture, as many as pictures.
+  /// - Throws: Where a picture or a prompt cannot be scored.
+  func score(_ images: [Image], prompts: [String]) throws -> [Double]
+}

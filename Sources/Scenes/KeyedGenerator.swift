@@ -1,0 +1,49 @@
+/// A pseudo-random sequence that its key alone decides, on every machine and Swift version; its
+/// helpers draw numbers without the standard library's, whose results may change.
+///
+/// - Source: Steele, Lea, Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014
+///   (SplitMix64).
+public struct KeyedGenerator: RandomNumberGenerator, Sendable {
+  private var state: UInt64
+
+  /// The sequence of `key`.
+  public init(key: UInt64) {
+    state = key
+  }
+
+  /// The sequence's next 64 bits.
+  public mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    return Self.mix(state)
+  }
+
+  /// 64 bits that look random and that `key` and `value` alone decide.
+  static func hash(_ value: UInt64, key: UInt64) -> UInt64 {
+    var generator = KeyedGenerator(key: key ^ mix(value))
+    return generator.next()
+  }
+
+  private static func mix(_ value: UInt64) -> UInt64 {
+    var bits = value
+    bits = (bits ^ bits >> 30) &* 0xBF58_476D_1CE4_E5B9
+    bits = (bits ^ bits >> 27) &* 0x94D0_49BB_1331_11EB
+    return bits ^ bits >> 31
+  }
+}
+
+extension RandomNumberGenerator {
+  /// A number in [0, 1), a multiple of 2^-24.
+  mutating func unit() -> Float {
+    Float(next() >> 40) * 0x1p-24
+  }
+
+  /// A number in `range`.
+  mutating func uniform(_ range: ClosedRange<Float>) -> Float {
+    range.lowerBound + (range.upperBound - range.lowerBound) * unit()
+  }
+
+  /// A number in 0..<`bound`, each with the same probability but for 1 in 2^40.
+  mutating func below(_ bound: Int) -> Int {
+    Int(next().multipliedFullWidth(by: UInt64(bound)).high)
+  }
+}

@@ -1,0 +1,125 @@
+import Torch
+import TorchNN
+
+// Shapes: B batch, C channels, H W rows and columns, E width of the time embedding, L context length.
+
+/// What all blocks of one level of the UNet share.
+struct UNetLevel {
+  let configuration: UNetConfiguration
+  let index: Int
+
+  var channels: Int { configuration.blockOutChannels[index] }
+  var timeWidth: Int { configuration.timeEmbeddingWidth }
+
+  func resnet(_ path: ParameterPath, in inChannels: Int) throws -> ResnetBlock2D {
+    try ResnetBlock2D(
+      path, in: inChannels, out: channels, timeWidth: timeWidth,
+      groups: configuration.normGroupCount, eps: configuration.normEpsilon)
+  }
+
+  func transformer(_ path: ParameterPath) throws -> Transformer2DModel {
+    try Transformer2DModel(
+      path, channels: channels, contextWidth: configuration.crossAttentionWidth,
+      headCount: configuration.headCounts[index],
+      layerCount: configuration.transformerLayerCounts[index],
+      linearProjection: configuration.usesLinearProjection, groups: configuration.normGroupCount)
+  }
+}
+
+/// Residual blocks, each followed by attention to the context where the level has it, then half
+/// the resolution.
+///
+/// - Source: diffusers, models/unets/unet_2d_blocks.py, DownBlock2D and CrossAttnDownBlock2D.
+struct DownBlock2D {
+  let resnets: [ResnetBlock2D]
+  let attentions: [Transformer2DModel]
+  let downsampler: Downsample2D?
+
+  init(
+    _ path: ParameterPath, level: UNetLevel, in inChannels: Int, hasAttention: Bool, isLast: Bool
+  ) throws {
+    let layers = 0..<level.configuration.layersPerBlock
+    resnets = try layers.map {
+      try level.resnet(path / "resnets" / $0, in: $0 == 0 ? inChannels : level.channels)
+    }
+    attentions =
+      hasAttention ? try layers.map { try level.transformer(path / "attentions" / $0) } : []
+    downsampler =
+      isLast ? nil : try Downsample2D(path / "downsamplers" / 0, channels: level.channels)
+  }
+
+  /// - Returns: The output and every intermediate state that the way up will want.
+  func callAsFunction(_ x: Tensor, time: Tensor, context: Tensor) throws -> (Tensor, [Tensor]) {
+    var h = x
+    var states: [Tensor] = []
+    for (index, resnet) in resnets.enumerated() {
+      h = try resnet(h, time: time)
+      if !attentions.isEmpty { h = try attentions[index](h, context: context) }
+      states.append(h)
+    }
+    if let downsampler {
+      h = try downsampler(h)
+      states.append(h)
+    }
+    return (h, states)
+  }
+}
+
+/// Attention between two residual blocks at the lowest resolution.
+///
+/// - Source: diffusers, models/unets/unet_2d_blocks.py, UNetMidBlock2DCrossAttn.
+struct UNetMidBlock2DCrossAttn {
+  let resnet0: ResnetBlock2D
+  let attention: Transformer2DModel
+  let resnet1: ResnetBlock2D
+
+  init(_ path: ParameterPath, level: UNetLevel) throws {
+    resnet0 = try level.resnet(path / "resnets" / 0, in: level.channels)
+    attention = try level.transformer(path / "attentions" / 0)
+    resnet1 = try level.resnet(path / "resnets" / 1, in: level.channels)
+  }
+
+  func callAsFunction(_ x: Tensor, time: Tensor, context: Tensor) throws -> Tensor {
+    try resnet1(attention(resnet0(x, time: time), context: context), time: time)
+  }
+}
+
+/// Residual blocks that each take a state from the way down, with attention where the level has it,
+/// then twice the resolution.
+///
+/// - Source: diffusers, models/unets/unet_2d_blocks.py, UpBlock2D and CrossAttnUpBlock2D.
+struct UpBlock2D {
+  let resnets: [ResnetBlock2D]
+  let attentions: [Transformer2DModel]
+  let upsampler: Upsample2D?
+
+  /// - Parameters:
+  ///   - previousChannels: Channels that arrive from the block below.
+  ///   - inChannels: Channels of the level above, whose last state comes down last.
+  init(
+    _ path: ParameterPath, level: UNetLevel, previousChannels: Int, inChannels: Int,
+    hasAttention: Bool, isLast: Bool
+  ) throws {
+    let layers = 0...level.configuration.layersPerBlock
+    resnets = try layers.map { layer in
+      let below = layer == 0 ? previousChannels : level.channels
+      let across = layer == layers.upperBound ? inChannels : level.channels
+      return try level.resnet(path / "resnets" / layer, in: below + across)
+    }
+    attentions =
+      hasAttention ? try layers.map { try level.transformer(path / "attentions" / $0) } : []
+    upsampler = isLast ? nil : try Upsample2D(path / "upsamplers" / 0, channels: level.channels)
+  }
+
+  /// - Parameter states: The states of the way down; this block takes its share off the end.
+  func callAsFunction(_ x: Tensor, states: inout [Tensor], time: Tensor, context: Tensor) throws
+    -> Tensor
+  {
+    var h = x
+    for (index, resnet) in resnets.enumerated() {
+      h = try resnet(.concatenated([h, states.removeLast()], axis: 1), time: time)
+      if !attentions.isEmpty { h = try attentions[index](h, context: context) }
+    }
+    return try upsampler?(h) ?? h
+  }
+}

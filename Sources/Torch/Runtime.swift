@@ -1,0 +1,43 @@
+import CTorch
+
+/// Settings and counters of the whole process.
+public enum Runtime {
+  /// The version of the libtorch headers this was built with, such as "2.13.0".
+  public static var libtorchVersion: String { String(cString: ct_libtorch_version()) }
+
+  /// The number of threads that one operation may use on the CPU.
+  public static var threadCount: Int { Int(ct_thread_count()) }
+
+  /// Sets the number of threads that one operation may use on the CPU.
+  public static func setThreadCount(_ count: Int) throws {
+    try check(ct_set_thread_count(Int32(count)), "setThreadCount")
+  }
+
+  /// Makes operations repeat bit for bit where libtorch has a deterministic variant.
+  public static func setDeterministic(_ deterministic: Bool) throws {
+    try check(ct_set_deterministic(deterministic), "setDeterministic")
+  }
+
+  /// How many tensor handles are alive: a test's way to find a leak.
+  public static var liveHandleCount: Int { Int(ct_live_handle_count()) }
+
+  /// Counts the bytes of tensors on the CPU from now on; call it before the first tensor is made.
+  public static func trackCPUMemory() { ct_track_cpu_memory() }
+}
+
+extension Device {
+  /// Bytes that tensors hold on the device now, and the most since ``resetPeakMemory()``.
+  ///
+  /// - Throws: ``TensorError`` on the CPU unless ``Runtime/trackCPUMemory()`` was called.
+  public func memoryBytes() throws -> (live: Int, peak: Int) {
+    var live: Int64 = 0
+    var peak: Int64 = 0
+    try check(ct_memory_bytes(c, &live, &peak), "memoryBytes")
+    return (Int(live), Int(peak))
+  }
+
+  /// Starts the peak of ``memoryBytes()`` anew from what is held now.
+  public func resetPeakMemory() throws {
+    try check(ct_reset_peak_memory(c), "resetPeakMemory")
+  }
+}

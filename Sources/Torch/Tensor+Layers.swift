@@ -1,0 +1,97 @@
+import CTorch
+
+// Shapes: B batch, C channels, H W rows and columns, S sequence, D features, h attention heads.
+
+/// The nonlinearities in use, with transformers' names for them.
+public enum Activation: String, Sendable {
+  case silu
+  case gelu
+  /// x sigmoid(1.702 x), CLIP's original.
+  case quickGELU = "quick_gelu"
+}
+
+extension Tensor {
+  /// Applies a nonlinearity to every element.
+  public func activated(_ activation: Activation) throws -> Tensor {
+    switch activation {
+    case .silu: try unary("silu", ct_silu)
+    case .gelu: try unary("gelu", ct_gelu)
+    case .quickGELU: try self * (self * 1.702).sigmoid()
+    }
+  }
+
+  /// 1 / (1 + e^-x) of every element.
+  public func sigmoid() throws -> Tensor { try unary("sigmoid", ct_sigmoid) }
+
+  /// input [..., D] times weight [E, D] transposed, plus bias [E].
+  public func linear(weight: Tensor, bias: Tensor?) throws -> Tensor {
+    try produce("linear", operands: [self, weight] + [bias].compactMap(\.self)) { out in
+      withHandle { input in
+        weight.withHandle { weight in
+          withOptionalHandle(bias) { ct_linear(input, weight, $0, out) }
+        }
+      }
+    }
+  }
+
+  /// Cross-correlation of an image [B, C, H, W] with weight [E, C, k, k], plus bias [E].
+  public func conv2d(weight: Tensor, bias: Tensor?, stride: Int = 1, padding: Int = 0) throws
+    -> Tensor
+  {
+    try produce("conv2d", operands: [self, weight] + [bias].compactMap(\.self)) { out in
+      withHandle { input in
+        weight.withHandle { weight in
+          withOptionalHandle(bias) {
+            ct_conv2d(input, weight, $0, Int64(stride), Int64(padding), out)
+          }
+        }
+      }
+    }
+  }
+
+  /// Normalises groups of channels of [B, C, ...], then scales and shifts each channel.
+  public func groupNorm(groupCount: Int, weight: Tensor, bias: Tensor, eps: Double) throws -> Tensor
+  {
+    try produce("groupNorm", operands: [self, weight, bias]) { out in
+      withHandle { input in
+        weight.withHandle { weight in
+          bias.withHandle { ct_group_norm(input, Int64(groupCount), weight, $0, eps, out) }
+        }
+      }
+    }
+  }
+
+  /// Normalises over the last axes, those of `weight`, then scales and shifts.
+  public func layerNorm(weight: Tensor, bias: Tensor, eps: Double) throws -> Tensor {
+    try produce("layerNorm", operands: [self, weight, bias]) { out in
+      withHandle { input in
+        weight.withHandle { weight in
+          bias.withHandle { ct_layer_norm(input, weight, $0, eps, out) }
+        }
+      }
+    }
+  }
+
+  /// The rows of this table [V, D] at int64 `indices`: [indices..., D].
+  public func embedding(_ indices: Tensor) throws -> Tensor {
+    try binary("embedding", indices, ct_embedding)
+  }
+
+  /// softmax(Q K^T / sqrt(D)) V for query [B, h, S, D] and key, value [B, h, S', D].
+  ///
+  /// - Parameter causal: Whether position s sees only positions up to s.
+  public func attention(key: Tensor, value: Tensor, causal: Bool = false) throws -> Tensor {
+    try produce("attention", operands: [self, key, value]) { out in
+      withHandle { query in
+        key.withHandle { key in
+          value.withHandle { ct_attention(query, key, $0, causal, out) }
+        }
+      }
+    }
+  }
+
+  /// An image [B, C, H, W] with every pixel doubled in both directions: [B, C, 2H, 2W].
+  public func upsampledNearest2x() throws -> Tensor {
+    try unary("upsampledNearest2x", ct_upsample_nearest2x)
+  }
+}

@@ -1,0 +1,100 @@
+import Torch
+
+/// Which layers get low-rank adapters, and of what size.
+///
+/// - Source: Hu et al., "LoRA: Low-Rank Adaptation of Large Language Models"; names as in peft.
+public struct LoRAConfiguration: Sendable, Equatable {
+  /// The rank r of the update B A.
+  public let rank: Int
+  /// The update is scaled by alpha / r.
+  public let alpha: Double
+  /// Ends of layers' paths, such as "to_q" or "to_out.0".
+  public let targets: [String]
+
+  /// A configuration with every value given.
+  public init(rank: Int, alpha: Double, targets: [String]) {
+    self.rank = rank
+    self.alpha = alpha
+    self.targets = targets
+  }
+
+  func target(of path: String) -> String? {
+    targets.first { path == $0 || path.hasSuffix(".\($0)") }
+  }
+}
+
+/// All adapters of a network, switched on and off together.
+public final class LoRAAdapters {
+  /// The ranks and layers.
+  public let configuration: LoRAConfiguration
+  /// A and B of every adapted layer, named `<path>.lora_A.weight` and `<path>.lora_B.weight`.
+  public private(set) var parameters: [Parameter] = []
+  fileprivate var isEnabled = true
+
+  private let seed: UInt64
+  private let device: Device
+  private var matchedTargets: Set<String> = []
+
+  init(configuration: LoRAConfiguration, seed: UInt64, device: Device) {
+    self.configuration = configuration
+    self.seed = seed
+    self.device = device
+  }
+
+  /// Runs `body` with the adapters off: the network is then the one that was loaded.
+  public func disabled<Result>(_ body: () throws -> Result) rethrows -> Result {
+    isEnabled = false
+    defer { isEnabled = true }
+    return try body()
+  }
+
+  func adapter(for path: String, inShape: [Int], outShape: [Int]) throws -> LoRAAdapter? {
+    guard let target = configuration.target(of: path) else { return nil }
+    matchedTargets.insert(target)
+    let rank = configuration.rank
+    let gaussian = Initialization.normal(standardDeviation: 1 / Double(rank))
+    return LoRAAdapter(
+      a: try parameter("\(path).lora_A.weight", [rank] + inShape, gaussian),
+      b: try parameter("\(path).lora_B.weight", outShape.replacingAxis1(by: rank), .zeros),
+      scale: configuration.alpha / Double(rank), owner: self)
+  }
+
+  func finish() throws {
+    let unmatched = configuration.targets.filter { !matchedTargets.contains($0) }
+    if !unmatched.isEmpty { throw NNError.unmatchedTargets(unmatched) }
+  }
+
+  private func parameter(_ name: String, _ shape: [Int], _ initialization: Initialization) throws
+    -> Tensor
+  {
+    let values = try initialization.values(shape: shape, seed: keyedSeed(seed, name)).to(device)
+    parameters.append(Parameter(name: name, tensor: values))
+    return values
+  }
+}
+
+/// The low-rank update of one layer.
+struct LoRAAdapter {
+  /// [r, in] for a linear layer, [r, in, k, k] for a convolution.
+  let a: Tensor
+  /// [out, r], or [out, r, 1, 1].
+  let b: Tensor
+  let scale: Double
+  let owner: LoRAAdapters
+
+  /// `output` plus the update that `apply` computes, while the adapters are on.
+  func adding(to output: Tensor, _ apply: (_ a: Tensor, _ b: Tensor) throws -> Tensor) throws
+    -> Tensor
+  {
+    guard owner.isEnabled else { return output }
+    return try output + apply(a, b) * scale
+  }
+}
+
+extension [Int] {
+  fileprivate func replacingAxis1(by length: Int) -> [Int] {
+    var shape = self
+    shape[1] = length
+    return shape
+  }
+}

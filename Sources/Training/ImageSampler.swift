@@ -1,0 +1,67 @@
+import Diffusion
+import Images
+import StableDiffusion
+import Torch
+
+// Shapes: B images, T steps, C latent channels, h w rows and columns of the latents.
+
+/// Draws images for prompts without keeping the way they came about.
+public struct ImageSampler {
+  let model: StableDiffusionModel
+  let plan: SamplingPlan
+  let guidanceScale: Double
+  let batchCount: Int
+
+  /// A sampler of `model`.
+  ///
+  /// - Parameters:
+  ///   - eta: Share of the posterior's noise, in [0, 1].
+  ///   - batchCount: Images at a time.
+  /// - Throws: `DiffusionError` for a plan that the model's schedule does not allow.
+  public init(
+    model: StableDiffusionModel, plan: SamplingPlan, guidanceScale: Double, batchCount: Int
+  ) {
+    self.model = model
+    self.plan = plan
+    self.guidanceScale = guidanceScale
+    self.batchCount = batchCount
+  }
+
+  /// One image for each prompt, from the noise of the seed at the same place.
+  public func images(prompts: [String], seeds: [UInt64]) throws -> [Image] {
+    try withoutGradient {
+      let empty = try model.encode(prompts: [""])
+      return try stride(from: 0, to: prompts.count, by: batchCount).flatMap { start in
+        let range = start..<min(start + batchCount, prompts.count)
+        let conditioning = Conditioning(
+          context: try model.encode(prompts: Array(prompts[range])), emptyContext: empty,
+          guidanceScale: guidanceScale)
+        let noise = try model.noise(seeds: Array(seeds[range]), stepCount: plan.steps.count)
+        return try model.images(
+          of: plan.run(noise: noise, predictor: model.unet, conditioning))
+      }
+    }
+  }
+}
+
+extension StableDiffusionModel {
+  /// The noise of whole sampling runs, [B, T + 1, C, h, w]: each image's from its own seed, drawn on
+  /// the CPU, so that it is the same on every device and in every batch.
+  func noise(seeds: [UInt64], stepCount: Int) throws -> Tensor {
+    let parts = try seeds.map {
+      try Tensor.randn(seed: $0, shape: [1, stepCount + 1] + latentShape)
+    }
+    return try Tensor.concatenated(parts).to(device)
+  }
+
+  /// The pictures of latents [B, C, h, w].
+  func images(of latents: Tensor) throws -> [Image] {
+    let pixels = try decode(latents)
+    let (height, width) = (pixels.shape[1], pixels.shape[2])
+    let values = try pixels.values(as: UInt8.self)
+    let count = height * width * 3
+    return (0..<pixels.shape[0]).map {
+      Image(width: width, height: height, pixels: Array(values[$0 * count..<($0 + 1) * count]))
+    }
+  }
+}

@@ -1,0 +1,90 @@
+import Crypto
+import Foundation
+
+/// A regular file that is open for reading. It closes when it is let go of.
+struct RegularFile: ~Copyable {
+  /// The path it was opened by.
+  let path: String
+  /// Its length in bytes when it was opened.
+  let byteCount: Int
+  private let descriptor: CInt
+
+  /// Opens a file; a folder, a pipe or a device is refused, without waiting for its other end.
+  ///
+  /// - Parameter followsLink: Whether the path may be a symbolic link.
+  init(_ path: String, followsLink: Bool = true) throws {
+    self.path = path
+    let flags = O_RDONLY | O_NONBLOCK | O_CLOEXEC | (followsLink ? 0 : O_NOFOLLOW)
+    let descriptor = open(path, flags)
+    guard descriptor >= 0 else {
+      throw TrainingError(path, failed: "a file that can be read", errno: errno)
+    }
+    var status = stat()
+    guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+      close(descriptor)
+      let isFolder = status.st_mode & S_IFMT == S_IFDIR
+      throw TrainingError(
+        path, expected: "a regular file", found: isFolder ? "a folder" : "a pipe or a device")
+    }
+    self.descriptor = descriptor
+    byteCount = Int(status.st_size)
+  }
+
+  deinit {
+    // Nothing was written: there is no error to miss.
+    close(descriptor)
+  }
+
+  /// All of the file.
+  ///
+  /// - Throws: ``TrainingError`` when it cannot be read, or is longer than `byteLimit`.
+  func contents(byteLimit: Int) throws -> [UInt8] {
+    guard byteCount <= byteLimit else {
+      throw TrainingError(
+        path, expected: "a file of at most \(byteLimit) bytes", found: "\(byteCount) bytes")
+    }
+    return try [UInt8](unsafeUninitializedCapacity: byteCount) { buffer, count in
+      while count < byteCount {
+        let rest = UnsafeMutableRawBufferPointer(
+          rebasing: UnsafeMutableRawBufferPointer(buffer)[count...])
+        let added = try readNext(into: rest)
+        guard added > 0 else { break }
+        count += added
+      }
+    }
+  }
+
+  /// The SHA-256 of the whole file, read in pieces: a file may be larger than memory.
+  func sha256() throws -> String {
+    var hash = SHA256()
+    let piece = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 64)
+    defer { piece.deallocate() }
+    while true {
+      let count = try readNext(into: piece)
+      guard count > 0 else { break }
+      hash.update(bufferPointer: UnsafeRawBufferPointer(rebasing: piece[..<count]))
+    }
+    return hash.finalize().hexadecimal
+  }
+
+  /// Reads on from where the last call ended; 0 at the end of the file.
+  private func readNext(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
+    while true {
+      let count = read(descriptor, buffer.baseAddress, buffer.count)
+      if count >= 0 { return count }
+      guard errno == EINTR else {
+        throw TrainingError(path, failed: "a file that can be read to its end", errno: errno)
+      }
+    }
+  }
+}
+
+/// The SHA-256 of `bytes` in lower-case hexadecimal.
+func sha256(of bytes: some DataProtocol) -> String { SHA256.hash(data: bytes).hexadecimal }
+
+extension SHA256.Digest {
+  /// Sixty-four lower-case hexadecimal digits.
+  fileprivate var hexadecimal: String {
+    map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+  }
+}

@@ -1,0 +1,65 @@
+import Foundation
+
+/// The folder that a run writes everything to.
+public struct RunFolder: Sendable {
+  /// Its path.
+  public let path: String
+
+  /// One JSON object a line: see ``MetricsRecord``.
+  public var metrics: String { "\(path)/metrics.jsonl" }
+  /// The run in a few numbers: see ``Summary``.
+  public var summary: String { "\(path)/summary.json" }
+  /// The configuration with all defaults filled in.
+  public var configuration: String { "\(path)/config.yaml" }
+  /// The folder of image grids.
+  public var samples: String { "\(path)/samples" }
+  /// The folder of a ``CheckpointStore``.
+  public var checkpoints: String { "\(path)/checkpoints" }
+
+  /// Makes the folder and those in it where they are missing, with the folders above.
+  ///
+  /// - Throws: ``TrainingError`` when that cannot be, or nothing can be written there.
+  public init(path: String) throws {
+    self.path = path
+    for folder in [path, samples, checkpoints] {
+      try Self.makeFolder(folder)
+      guard access(folder, W_OK | X_OK) == 0 else {
+        throw TrainingError(
+          folder, failed: "a folder that can be written to", errno: errno, advice: Self.advice)
+      }
+    }
+  }
+
+  private static let advice = "set run.output to a folder of yours"
+
+  private static func makeFolder(_ path: String) throws {
+    if mkdir(path, 0o755) == 0 { return }
+    let code = errno
+    let parent = (path as NSString).deletingLastPathComponent
+    switch code {
+    case ENOENT where !parent.isEmpty && parent != path:
+      try makeFolder(parent)
+      guard mkdir(path, 0o755) == 0 else {
+        throw TrainingError(path, failed: "a new folder", errno: errno, advice: advice)
+      }
+    case EEXIST where isFolder(path):
+      return
+    case EEXIST:
+      throw TrainingError(
+        path, expected: "a folder, or nothing yet", found: "a file", advice: advice)
+    case ENOTDIR:
+      let file = sequence(first: parent) { ($0 as NSString).deletingLastPathComponent }
+        .first { FileManager.default.fileExists(atPath: $0) || $0.count <= 1 }
+      throw TrainingError(
+        path, expected: "a path below folders only", found: "the file \(file ?? parent) in it",
+        advice: advice)
+    default:
+      throw TrainingError(path, failed: "a new folder", errno: code, advice: advice)
+    }
+  }
+
+  private static func isFolder(_ path: String) -> Bool {
+    var status = stat()
+    return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+  }
+}

@@ -1,0 +1,38 @@
+import Foundation
+
+/// Why a file or folder of a run could not be used.
+public struct TrainingError: Error, Equatable, Sendable, CustomStringConvertible {
+  /// The path of the file or folder, or what else is at fault.
+  public let place: String
+  /// The line of the file, counted from 1; `nil` where no single one is at fault.
+  public let line: Int?
+  /// What should have been there.
+  public let expected: String
+  /// What was there.
+  public let found: String
+  /// What to do about it, where that can be said.
+  public let advice: String?
+
+  /// An error from what was expected and what came.
+  public init(
+    _ place: String, line: Int? = nil, expected: String, found: String, advice: String? = nil
+  ) {
+    self.place = place
+    self.line = line
+    self.expected = expected
+    self.found = found
+    self.advice = advice
+  }
+
+  /// An operating system call that failed, with the reason in `errno`.
+  init(_ place: String, failed expected: String, errno code: CInt, advice: String? = nil) {
+    self.init(
+      place, expected: expected, found: "'\(String(cString: strerror(code)))'", advice: advice)
+  }
+
+  /// One sentence with all of it.
+  public var description: String {
+    "\(place)\(line.map { ":\($0)" } ?? ""): expected \(expected), found \(found)"
+      + (advice.map { ": \($0)" } ?? "")
+  }
+}

@@ -1,0 +1,32 @@
+import PRDP
+import Torch
+
+// Shapes: B trajectories of a prompt, T sampling steps, S trained ones, C latent channels, h w rows
+// and columns of the latents, L D context length and features.
+
+/// A prompt's trajectories under the old policy, and all that training needs of them.
+struct Rollout {
+  /// The prompt's place in the run, which keys its noise.
+  let position: Int
+  let prompt: String
+  /// The prompt's features [1, L, D].
+  let context: Tensor
+  /// x_T to x_0: [T + 1, B, C, h, w], float32 in host memory.
+  let latents: Tensor
+  /// l_old, reduced over the latent elements as the method asks: [B][S].
+  let old: StepMatrix
+  /// l_ref, likewise.
+  let reference: StepMatrix
+  /// The KL divergence of the old policy from the reference, in nats, a mean over trajectories.
+  let kl: KLDivergence
+  /// r, raw: [B].
+  var rewards: [Double]
+}
+
+/// A KL divergence from the reference policy along trajectories, in nats.
+struct KLDivergence {
+  /// Summed over the steps that enter the loss.
+  var trainedSteps: Double
+  /// Summed over all steps that have noise.
+  var allSteps: Double
+}

@@ -1,0 +1,103 @@
+import Diffusion
+import Images
+import PRDP
+import StableDiffusion
+import Torch
+
+// Shapes: B trajectories of a prompt, T sampling steps, C latent channels, h w rows and columns.
+
+/// Draws a prompt's trajectories from the present policy and notes their log-probabilities.
+struct RolloutSampler {
+  let policy: Policy
+  let plan: SamplingPlan
+  /// The steps that enter the loss, S of them.
+  let trainedSteps: [Int]
+  let trajectoryCount: Int
+  let guidanceScale: Double
+  let runSeed: UInt64
+  /// What a log-probability in nats is multiplied by.
+  let reductionScale: Double
+  let timer: PhaseTimer
+
+  /// The trajectories of the prompt at `position`, with rewards still to come, and their images.
+  ///
+  /// - Parameter policyIsReference: No update was made yet: nothing need be computed twice.
+  func sample(_ prompt: String, position: Int, policyIsReference: Bool) throws
+    -> (rollout: Rollout, images: [Image])
+  {
+    try withoutGradient {
+      let context = try policy.model.encode(prompts: [prompt])
+      let conditioning = try policy.conditioning(
+        context: context, count: trajectoryCount, guidanceScale: guidanceScale)
+      let seeds = (0..<trajectoryCount).map {
+        noiseSeed(runSeed: runSeed, position: position, imageIndex: $0)
+      }
+      let noise = try policy.model.noise(seeds: seeds, stepCount: plan.steps.count)
+
+      var latents: [Tensor] = []
+      var log = StepLog(trajectoryCount: trajectoryCount)
+      let last = try plan.run(noise: noise, predictor: policy.model.unet, conditioning) { step in
+        latents.append(try step.sample.to(.cpu))
+        let old = try step.gaussian.logProbability(of: step.next, mean: step.mean)
+        guard !policyIsReference else { return try log.append(old: old) }
+        try timer.measure(.reference) {
+          let mean = try step.gaussian.mean(
+            sample: step.sample,
+            prediction: policy.referencePrediction(
+              step.sample, timesteps: step.gaussian.timesteps, conditioning))
+          try log.append(
+            old: old, reference: step.gaussian.logProbability(of: step.next, mean: mean),
+            kl: step.gaussian.klDivergence(step.mean, mean))
+        }
+      }
+      latents.append(try last.to(.cpu))
+
+      let rollout = Rollout(
+        position: position, prompt: prompt, context: context,
+        latents: try Tensor.concatenated(latents).reshaped([latents.count] + last.shape),
+        old: log.matrix(\.old, of: trainedSteps, scale: reductionScale),
+        reference: log.matrix(\.reference, of: trainedSteps, scale: reductionScale),
+        kl: log.kl(trainedSteps: trainedSteps), rewards: [])
+      return (rollout, try policy.model.images(of: last))
+    }
+  }
+}
+
+/// What a sampling run's steps say, step by step, in nats: [T][B].
+private struct StepLog {
+  let trajectoryCount: Int
+  private(set) var old: [[Double]] = []
+  private(set) var reference: [[Double]] = []
+  private var kl: [[Double]] = []
+
+  init(trajectoryCount: Int) {
+    self.trajectoryCount = trajectoryCount
+  }
+
+  /// Notes a step at which the policy is the reference.
+  mutating func append(old: Tensor) throws {
+    let values = try old.values(as: Double.self)
+    self.old.append(values)
+    reference.append(values)
+    kl.append(values.map { _ in 0 })
+  }
+
+  mutating func append(old: Tensor, reference: Tensor, kl: Tensor) throws {
+    self.old.append(try old.values())
+    self.reference.append(try reference.values())
+    self.kl.append(try kl.values())
+  }
+
+  func matrix(_ values: KeyPath<StepLog, [[Double]]>, of steps: [Int], scale: Double) -> StepMatrix
+  {
+    StepMatrix(trajectoryCount: trajectoryCount, stepCount: steps.count) { trajectory, step in
+      self[keyPath: values][steps[step]][trajectory] * scale
+    }
+  }
+
+  func kl(trainedSteps: [Int]) -> KLDivergence {
+    let means = kl.map { $0.reduce(0, +) / Double(trajectoryCount) }
+    return KLDivergence(
+      trainedSteps: trainedSteps.reduce(0) { $0 + means[$1] }, allSteps: means.reduce(0, +))
+  }
+}

@@ -1,0 +1,76 @@
+import ClusterConfiguration
+import Foundation
+import MPI
+import TorchNN
+
+extension Trainer {
+  func checkpoints(in folder: String) -> CheckpointStore {
+    CheckpointStore(
+      folder: folder, keep: configuration.checkpoint.keep, warn: { [weak self] in self?.warn($0) })
+  }
+
+  /// Saves the run as it stands between two epochs. A failure is said, and training goes on.
+  func save() {
+    guard let folder else { return }
+    do {
+      try checkpoints(in: folder.checkpoints).save(step: state.step, files: files, state: state)
+    } catch {
+      warn("\(error); training goes on")
+    }
+  }
+
+  /// Brings the run to where a checkpoint left it, on all ranks.
+  ///
+  /// - Throws: `AgreedFailure` when the checkpoint cannot be used.
+  func restore(_ resume: Resume) throws {
+    let path = try communicator.agreed { try checkpointPath(resume) } ?? ""
+    let agreedPath = try communicator.broadcast(communicator.rank == 0 ? path : nil)
+    guard !agreedPath.isEmpty else { return }
+    try communicator.agreed {
+      let checkpoint = try Checkpoint(path: agreedPath)
+      let saved = try checkpoint.state(as: TrainingState.self)
+      try checkThatRunIsTheSame(saved, as: agreedPath)
+      for (name, parameters) in files { try checkpoint.load(name, into: parameters) }
+      let configuration = state.configuration
+      state = saved
+      state.configuration = configuration
+    }
+    guard let folder else { return }
+    try checkpoints(in: folder.checkpoints).setAside(afterStep: state.step)
+  }
+
+  private var files: [String: [Parameter]] {
+    ["trained": policy.trainable, "optimizer": optimizer.state]
+  }
+
+  /// The checkpoint to go on from, on rank 0; `nil` for a new run.
+  private func checkpointPath(_ resume: Resume) throws -> String? {
+    guard let folder else { return nil }
+    switch resume {
+    case .never: return nil
+    case .latest: return try checkpoints(in: folder.checkpoints).newestValid()?.path
+    case .checkpoint(let path): return try Checkpoint(path: path).path
+    }
+  }
+
+  private func checkThatRunIsTheSame(_ saved: TrainingState, as path: String) throws {
+    let savedConfiguration = try RunConfiguration(
+      yaml: saved.configuration, source: "\(path)/state.json")
+    let differences = configuration.differences(from: savedConfiguration)
+    guard differences.isEmpty else {
+      throw TrainingError(
+        path, expected: "a run with the same settings",
+        found: differences.map(\.description).joined(separator: "; "),
+        advice: "take these back, or start a new run with another run.output")
+    }
+    for (what, now, then) in [
+      ("model", state.modelSHA256, saved.modelSHA256),
+      ("prompt file", state.promptsSHA256, saved.promptsSHA256),
+    ] where now != then {
+      throw TrainingError(
+        path, expected: "the \(what) of the run that saved it, SHA-256 \(then.prefix(12))",
+        found: "another, SHA-256 \(now.prefix(12))",
+        advice: "put it back, or start a new run with another run.output")
+    }
+  }
+}

@@ -1,0 +1,143 @@
+import Foundation
+import PRDP
+import Torch
+import TorchNN
+
+/// The algorithm: an epoch draws trajectories and scores them, then takes K steps on all of them.
+extension Trainer {
+  /// Takes one epoch.
+  ///
+  /// - Returns: A record of each optimiser step; none where the KL limit ends the run.
+  /// - Throws: `AgreedFailure`, the same on all ranks, or ``NumericalFailure``.
+  func runEpoch() throws -> [MetricsRecord.Step] {
+    let (promptCount, inners) = (
+      configuration.method.promptsPerEpoch, configuration.method.innerSteps
+    )
+    let rollouts = try communicator.agreed(drawRollouts)
+    let sampling = try SamplingStatistics(
+      rollouts, promptCount: promptCount, share, communicator)
+    let slowdown: Double
+    switch klLimit?.decision(atKL: sampling.kl.allSteps) ?? .proceed {
+    case .proceed: slowdown = 1
+    case .slow(let factor): slowdown = factor
+    case .stop: return []
+    }
+    let imageCount = state.imageCount + promptCount * configuration.method.imagesPerPrompt
+
+    var records: [MetricsRecord.Step] = []
+    for inner in 0..<inners {
+      let objectives = try communicator.agreed {
+        try timer.measure(.gradient) { try accumulateGradient(rollouts, inner: inner) }
+      }
+      try timer.measure(.communicate) { try averager.reduce(gradient) }
+      try inspector?.gradientIsReady(self, rollouts, objectives, inner: inner)
+
+      optimizer.coefficients.learningRate =
+        configuration.optimizer.learningRate * schedule.factor(at: state.step) * slowdown
+      let gradientNorm = try timer.measure(.update, updateParameters)
+      state.step += 1
+      try inspector?.parametersWereUpdated(self, inner: inner)
+
+      let statistics = try StepStatistics(
+        objectives, promptCount: promptCount, share, communicator)
+      records.append(
+        MetricsRecord.Step(
+          epoch: state.epoch + 1, inner: inner + 1, step: state.step, loss: statistics.loss,
+          gradientNorm: gradientNorm, clipFraction: statistics.clipFraction,
+          tiedPairFraction: statistics.tiedPairFraction, rewardMean: sampling.rewardMean,
+          rewardDeviation: sampling.rewardDeviation, kl: sampling.kl.trainedSteps,
+          klAllSteps: sampling.kl.allSteps,
+          learningRate: optimizer.coefficients.learningRate, images: imageCount,
+          seconds: MetricsRecord.Seconds(timer.take())))
+    }
+    state.epoch += 1
+    state.imageCount = imageCount
+    return records
+  }
+
+  /// This rank's share of the epoch's trajectories, scored.
+  private func drawRollouts() throws -> [Rollout] {
+    let positions = share.positions(inEpoch: state.epoch)
+    begin("sampling", of: positions.count)
+    return try positions.map { position in
+      let prompt = prompts.prompts[permutation.index(at: position)]
+      var (rollout, images) = try timer.measure(.sample) {
+        try sampler.sample(prompt, position: position, policyIsReference: state.step == 0)
+      }
+      rollout.rewards = try timer.measure(.reward) {
+        try reward.score(images, prompts: images.map { _ in prompt })
+      }
+      display?.advance()
+      return rollout
+    }
+  }
+
+  /// This rank's part of the gradient of the loss, a mean over the prompts of all ranks.
+  private func accumulateGradient(_ rollouts: [Rollout], inner: Int) throws -> [PromptObjective] {
+    begin("training", of: rollouts.count)
+    try gradient.reset()
+    return try rollouts.map { rollout in
+      let objective = try objective(of: rollout, inner: inner)
+      let replayed = try policyGradient.backpropagate(objective.weights, through: rollout)
+      if inner == 0 { try checkReplay(replayed, of: rollout) }
+      try gradient.collect(scale: 1 / Double(configuration.method.promptsPerEpoch))
+      display?.advance()
+      return objective
+    }
+  }
+
+  private func objective(of rollout: Rollout, inner: Int) throws -> PromptObjective {
+    // At the first step the trained policy is still the old one: there is nothing to compute anew.
+    if inner == 0 {
+      return try PromptObjective(
+        firstStepWithOld: rollout.old, reference: rollout.reference, rewards: rollout.rewards,
+        configuration: method)
+    }
+    return try PromptObjective(
+      logProbabilities: policyGradient.logProbabilities(of: rollout), old: rollout.old,
+      reference: rollout.reference, rewards: rollout.rewards, configuration: method)
+  }
+
+  /// Clips the averaged gradient and takes an AdamW step.
+  ///
+  /// - Returns: The gradient's norm before it was clipped.
+  private func updateParameters() throws -> Double {
+    let norm = try gradient.clip(toNorm: configuration.optimizer.maxGradientNorm)
+    guard norm.isFinite else { throw NumericalFailure.gradient(norm: "\(norm)", step: state.step) }
+    try optimizer.step(gradient.tensors())
+    return norm
+  }
+
+  /// The start-up invariant: before the first update of an epoch, training sees the
+  /// log-probabilities that sampling saw.
+  private func checkReplay(_ replayed: StepMatrix, of rollout: Rollout) throws {
+    let tolerance = method.clipRange / 10
+    for trajectory in 0..<replayed.trajectoryCount {
+      for step in 0..<replayed.stepCount {
+        let difference = abs(replayed[trajectory, step] - rollout.old[trajectory, step])
+        // Written so that NaN does not pass.
+        guard difference <= tolerance else {
+          throw NumericalFailure.replay(
+            difference: "\(difference)", tolerance: tolerance, prompt: rollout.prompt,
+            trajectory: trajectory, step: policyGradient.trainedSteps[step])
+        }
+      }
+    }
+  }
+
+  func begin(_ phase: String, of count: Int) {
+    display?.begin(phase, epoch: state.epoch + 1, of: count)
+  }
+}
+
+extension MetricsRecord.Seconds {
+  fileprivate init(_ phases: [Phase: Double]) {
+    self.init()
+    sample = phases[.sample] ?? 0
+    reward = phases[.reward] ?? 0
+    reference = phases[.reference] ?? 0
+    gradient = phases[.gradient] ?? 0
+    communicate = phases[.communicate] ?? 0
+    update = phases[.update] ?? 0
+  }
+}

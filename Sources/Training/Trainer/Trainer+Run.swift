@@ -1,0 +1,77 @@
+import Foundation
+import MPI
+
+/// How a run ended; the same on all ranks.
+public enum RunOutcome: Sendable, Equatable {
+  /// All epochs are done, or the KL limit ended the run as it was set to.
+  case completed
+  /// The run cannot go on. What was saved before is intact.
+  case failed(String)
+}
+
+extension Trainer {
+  /// Takes the run to its end: evaluation, epochs with checkpoints, evaluation, summary.
+  ///
+  /// - Throws: What only this rank knows of; what all ranks know is returned.
+  public func run() throws -> RunOutcome {
+    defer { display?.finish() }
+    do {
+      try runToTheEnd()
+      return .completed
+    } catch let error as AgreedFailure {
+      return .failed("\(error)")
+    } catch let error as NumericalFailure {
+      return .failed("\(error)")
+    }
+  }
+
+  private func runToTheEnd() throws {
+    let start = ContinuousClock.now
+    if state.step == 0 && state.evaluationBefore.isEmpty {
+      state.evaluationBefore = try evaluate(.before)
+    }
+    while state.epoch < configuration.run.epochs {
+      let epochStart = ContinuousClock.now
+      let records = try runEpoch()
+      guard let last = records.last else {
+        display?.note(
+          "the KL divergence passed method.klLimit in epoch \(state.epoch + 1): the run ends here")
+        break
+      }
+      for record in records { metrics?.write(.step(record)) }
+      let seconds = (ContinuousClock.now - epochStart) / .seconds(1)
+      state.trainingSeconds += seconds
+      display?.endEpoch(
+        state.epoch, rewardMean: last.rewardMean, kl: last.klAllSteps,
+        imageCount: configuration.method.promptsPerEpoch * configuration.method.imagesPerPrompt,
+        seconds: seconds)
+      try finishEpoch()
+    }
+    save()
+    let after = try evaluate(.after)
+    try writeSummary(after, seconds: (ContinuousClock.now - start) / .seconds(1))
+  }
+
+  /// What comes between two epochs, when it is time.
+  private func finishEpoch() throws {
+    let epoch = state.epoch
+    guard epoch < configuration.run.epochs else { return }
+    func isDue(_ interval: Int) -> Bool { interval > 0 && epoch % interval == 0 }
+    if isDue(configuration.checkpoint.everyEpochs) { save() }
+    if isDue(configuration.evaluation.everyEpochs) { _ = try evaluate(.during) }
+  }
+
+  private func writeSummary(_ after: [EvaluationResult], seconds: Double) throws {
+    guard let folder else { return }
+    func bySet(_ results: [EvaluationResult]) -> [String: Summary.Reward] {
+      Dictionary(
+        uniqueKeysWithValues: results.map {
+          ($0.set, Summary.Reward(mean: $0.reward, standardError: $0.standardError))
+        })
+    }
+    try Summary(
+      before: bySet(state.evaluationBefore), after: bySet(after), seconds: seconds,
+      images: state.imageCount, ranks: communicator.size, epochs: state.epoch, steps: state.step
+    ).write(to: folder.summary)
+  }
+}

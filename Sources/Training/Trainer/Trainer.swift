@@ -1,0 +1,132 @@
+import ClusterConfiguration
+import Diffusion
+import Foundation
+import MPI
+import PRDP
+import Rewards
+import StableDiffusion
+import Torch
+import TorchNN
+
+/// Fine-tunes a diffusion model with PRDP, together with the other ranks.
+///
+/// Everything that a user can get wrong is loaded and checked by the initialiser; what it throws is
+/// the same on all ranks.
+public final class Trainer {
+  /// Whether a run goes on from a checkpoint.
+  public enum Resume: Sendable, Equatable {
+    /// A new run, in a folder that holds no checkpoints.
+    case never
+    /// From the newest valid checkpoint of the run folder; a new run where there is none.
+    case latest
+    /// From the checkpoint at a path.
+    case checkpoint(path: String)
+  }
+
+  let configuration: RunConfiguration
+  let communicator: Communicator
+  let prompts: PromptFile
+  let permutation: PromptPermutation
+  let share: PromptShare
+  let evaluationSets: [(name: String, file: PromptFile)]
+  let reward: WeightedReward
+  let policy: Policy
+  let plan: SamplingPlan
+  let method: PRDPConfiguration
+  let klLimit: KLLimit?
+  let sampler: RolloutSampler
+  let policyGradient: PolicyGradient
+  let optimizer: AdamW
+  let schedule: LearningRateSchedule
+  let gradient: FlatGradient
+  let averager: GradientAverager
+  let timer = PhaseTimer()
+  /// Where the run stands; all that a checkpoint holds beside tensors.
+  var state: TrainingState
+  /// The run folder; on rank 0 alone.
+  private(set) var folder: RunFolder?
+  private(set) var metrics: MetricsWriter?
+  private(set) var display: ProgressDisplay?
+  /// Is shown each optimiser step. For debugging.
+  var inspector: (any StepInspector)?
+
+  /// Loads everything that the configuration names, and the checkpoint to go on from.
+  ///
+  /// - Throws: `AgreedFailure` when any rank finds something wrong.
+  public init(
+    _ configuration: RunConfiguration, communicator: Communicator, device: Device, resume: Resume
+  ) throws {
+    self.configuration = configuration
+    self.communicator = communicator
+    let parts = try communicator.agreed {
+      [timer] in
+      try TrainerParts(configuration, rankCount: communicator.size, device: device, timer: timer)
+    }
+    prompts = parts.prompts
+    evaluationSets = parts.evaluationSets
+    reward = parts.reward
+    policy = parts.policy
+    plan = parts.plan
+    method = parts.method
+    klLimit = parts.klLimit
+    sampler = parts.sampler
+    policyGradient = parts.policyGradient
+    optimizer = parts.optimizer
+    gradient = parts.gradient
+    state = TrainingState(
+      configuration: configuration.yaml(), modelSHA256: parts.modelSHA256,
+      promptsSHA256: parts.prompts.sha256)
+    schedule = .constant(warmupSteps: configuration.optimizer.warmupSteps)
+    averager = GradientAverager(communicator: communicator)
+    permutation = PromptPermutation(
+      count: parts.prompts.prompts.count, seed: UInt64(configuration.run.seed))
+    share = PromptShare(
+      of: configuration.method.promptsPerEpoch, rank: communicator.rank,
+      rankCount: communicator.size)
+    try communicator.agreed { try openRunFolder(resume) }
+    try restore(resume)
+    try communicator.agreed { try openLog() }
+  }
+
+  private func openRunFolder(_ resume: Resume) throws {
+    guard communicator.rank == 0 else { return }
+    let folder = try RunFolder(path: configuration.run.output)
+    self.folder = folder
+    guard resume == .never, try checkpoints(in: folder.checkpoints).newestValid() != nil else {
+      return
+    }
+    throw TrainingError(
+      folder.checkpoints, expected: "no checkpoints, for a new run",
+      found: "those of an earlier run",
+      advice: "go on with it by --resume latest, or choose another run.output")
+  }
+
+  private func openLog() throws {
+    guard let folder else { return }
+    metrics = try MetricsWriter(
+      path: folder.metrics, resumingAt: state.step == 0 && state.evaluationBefore.isEmpty
+        ? nil : state.step, warn: warn)
+    try Data(configuration.yaml().utf8).write(to: URL(filePath: folder.configuration))
+    let logging = configuration.logging
+    display = ProgressDisplay(
+      logging.progress.mode, epochCount: configuration.run.epochs,
+      evaluationEveryEpochs: configuration.evaluation.everyEpochs,
+      lineEveryEpochs: logging.everyEpochs)
+  }
+
+  /// Says what a person should know and the run survives.
+  func warn(_ text: String) {
+    display?.note("warning: \(text)")
+  }
+}
+
+extension RunConfiguration.Logging.Progress {
+  fileprivate var mode: ProgressDisplay.Mode {
+    switch self {
+    case .auto: .auto
+    case .live: .live
+    case .plain: .plain
+    case .none: .none
+    }
+  }
+}

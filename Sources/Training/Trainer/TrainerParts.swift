@@ -1,0 +1,110 @@
+import ClusterConfiguration
+import Diffusion
+import Foundation
+import PRDP
+import Rewards
+import Scenes
+import StableDiffusion
+import Torch
+import TorchNN
+
+/// All that one rank loads and checks by itself before a run, without a word to the others.
+struct TrainerParts {
+  let prompts: PromptFile
+  let evaluationSets: [(name: String, file: PromptFile)]
+  let reward: WeightedReward
+  let modelSHA256: String
+  let policy: Policy
+  let plan: SamplingPlan
+  let method: PRDPConfiguration
+  let klLimit: KLLimit?
+  let sampler: RolloutSampler
+  let policyGradient: PolicyGradient
+  let optimizer: AdamW
+  let gradient: FlatGradient
+
+  init(
+    _ configuration: RunConfiguration, rankCount: Int, device: Device, timer: PhaseTimer
+  ) throws {
+    try configuration.validate(rankCount: rankCount)
+    prompts = try PromptFile(path: configuration.data.prompts)
+    evaluationSets = try configuration.evaluation.sets.map {
+      ($0.name, try PromptFile(path: $0.prompts))
+    }
+    reward = try RewardRegistry.reward(configuration.rewards)
+    try RewardRegistry.check(
+      reward, on: ([prompts] + evaluationSets.map(\.file)).compactMap(\.prompts.first))
+
+    let folder = ModelFolder(path: configuration.model.path)
+    let seed = UInt64(configuration.run.seed)
+    let model = try StableDiffusionModel(
+      folder: folder.path, device: device, lora: LoRAConfiguration(configuration.model),
+      loraSeed: seed)
+    modelSHA256 = try folder.weightsSHA256()
+    policy = try Policy(model)
+
+    let settings = configuration.method
+    plan = try SamplingPlan(
+      model.scheduler.with(configuration.sampler.spacing),
+      stepCount: configuration.sampler.steps, eta: configuration.sampler.eta)
+    let reduction = LogProbabilityReduction(settings.reduction)
+    method = try PRDPConfiguration(
+      beta: settings.beta, clipRange: settings.clipRange, reduction: reduction,
+      omittedLastStepCount: settings.omitLastSteps)
+    klLimit = try settings.klLimit.map { nats in
+      try KLLimit(nats: nats, action: settings.klAction == .stop ? .stop : .slow)
+    }
+    let trainedSteps = try method.trainedStepIndices(of: plan)
+    let reductionScale = reduction.scale(
+      latentElementCount: model.latentShape.reduce(1, *))
+    sampler = RolloutSampler(
+      policy: policy, plan: plan, trainedSteps: trainedSteps,
+      trajectoryCount: settings.imagesPerPrompt, guidanceScale: configuration.sampler.guidance,
+      runSeed: seed, reductionScale: reductionScale, timer: timer)
+    policyGradient = PolicyGradient(
+      policy: policy, plan: plan, trainedSteps: trainedSteps,
+      guidanceScale: configuration.sampler.guidance, microBatchCount: settings.microBatch,
+      reductionScale: reductionScale)
+    optimizer = try AdamW(policy.trainable, AdamWCoefficients(configuration.optimizer))
+    gradient = try FlatGradient(policy.trainable)
+  }
+}
+
+extension LoRAConfiguration {
+  /// The adapters that a configuration asks for; `nil` for full fine-tuning.
+  fileprivate init?(_ model: RunConfiguration.Model) {
+    guard model.training == .lora else { return nil }
+    self.init(rank: model.lora.rank, alpha: model.lora.alpha, targets: model.lora.targets)
+  }
+}
+
+extension AdamWCoefficients {
+  fileprivate init(_ optimizer: RunConfiguration.Optimizer) {
+    self.init(
+      learningRate: optimizer.learningRate, beta1: optimizer.beta1, beta2: optimizer.beta2,
+      epsilon: optimizer.epsilon, weightDecay: optimizer.weightDecay)
+  }
+}
+
+extension LogProbabilityReduction {
+  fileprivate init(_ reduction: RunConfiguration.Method.Reduction) {
+    switch reduction {
+    case .mean: self = .mean
+    case .sum: self = .sum
+    }
+  }
+}
+
+extension SchedulerConfiguration {
+  /// The model's own schedule, with another spacing where one is asked for.
+  fileprivate func with(_ spacing: RunConfiguration.Sampler.Spacing) -> SchedulerConfiguration {
+    var configuration = self
+    switch spacing {
+    case .file: break
+    case .leading: configuration.timestepSpacing = .leading
+    case .trailing: configuration.timestepSpacing = .trailing
+    case .linspace: configuration.timestepSpacing = .linspace
+    }
+    return configuration
+  }
+}

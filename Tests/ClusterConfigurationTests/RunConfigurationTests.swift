@@ -1,0 +1,165 @@
+import Foundation
+import Testing
+
+@testable import ClusterConfiguration
+
+@Suite struct RunConfigurationTests {
+  static let shippedPath = URL(filePath: #filePath).deletingLastPathComponent()
+    .appending(path: "../../cluster.yaml").path(percentEncoded: false)
+
+  @Test func theDefaultsKeepEveryRule() throws {
+    try RunConfiguration().validate()
+  }
+
+  @Test func theShippedFileStatesEveryKeyWithItsDefault() throws {
+    let text = try String(contentsOfFile: Self.shippedPath, encoding: .utf8)
+    var reader = ConfigurationReader(source: "cluster.yaml")
+    reader.readDocument(text)
+    #expect(Set(reader.places.keys) == Set(Schema.keys.map(\.path)))
+    #expect(try reader.finish() == RunConfiguration())
+  }
+
+  @Test func theShippedFileExplainsEveryKey() throws {
+    let lines = try String(contentsOfFile: Self.shippedPath, encoding: .utf8)
+      .split(separator: "\n", omittingEmptySubsequences: false)
+    for (index, line) in lines.enumerated() where line.contains(": ") && !line.contains("#") {
+      #expect(lines[index - 1].contains("# "), "line \(index + 1): \(line)")
+    }
+  }
+
+  /// For each key a value that is not its default.
+  static let otherValues = [
+    "run.seed": "7", "run.output": "\"runs/it's # one\"", "run.epochs": "3",
+    "cluster.slots": "4", "cluster.threadsPerRank": "0", "cluster.device": "cuda",
+    "model.path": "/models/sd", "model.training": "lora", "model.lora.rank": "4",
+    "model.lora.alpha": "16", "model.lora.targets": "[to_q, \"1\"]", "data.prompts": "a b.txt",
+    "rewards": "[{name: a, weight: 10}, {name: b, weight: -0.05}]", "method.promptsPerEpoch": "64",
+    "method.imagesPerPrompt": "16", "method.innerSteps": "10", "method.beta": "3e-06",
+    "method.clipRange": "1e-06", "method.reduction": "mean", "method.omitLastSteps": "0",
+    "method.microBatch": "1", "method.klLimit": "12.5", "method.klAction": "slow",
+    "optimizer.learningRate": "7e-06", "optimizer.warmupSteps": "0", "optimizer.weightDecay": "0",
+    "optimizer.beta1": "0", "optimizer.beta2": "0.99", "optimizer.epsilon": "1e-06",
+    "optimizer.maxGradientNorm": "0.5", "sampler.steps": "50", "sampler.guidance": "5",
+    "sampler.eta": "0.5", "sampler.spacing": "trailing", "sampler.batchSize": "8",
+    "evaluation.sets": "{z: z.txt, a: \"a: b\"}", "evaluation.imagesPerSet": "64",
+    "evaluation.everyEpochs": "5", "evaluation.seed": "3", "checkpoint.everyEpochs": "0",
+    "checkpoint.keep": "1", "logging.progress": "none", "logging.sampleImages": "0",
+    "logging.everyEpochs": "2",
+  ]
+
+  @Test func everyKeyCanBeOverriddenAndNoOtherChanges() throws {
+    // `method.name` has a single choice as yet.
+    #expect(Set(Self.otherValues.keys) == Set(Schema.keys.map(\.path)).subtracting(["method.name"]))
+    for (path, value) in Self.otherValues {
+      let changed = try RunConfiguration(
+        yaml: "run: {}", source: "", overrides: ["\(path)=\(value)"])
+      let changedPaths = Schema.keys.filter { $0.yaml(changed) != $0.yaml(RunConfiguration()) }
+        .map(\.path)
+      #expect(changedPaths == [path])
+      #expect(try RunConfiguration(yaml: changed.yaml(), source: "") == changed)
+    }
+  }
+
+  @Test func everyOtherValueAtOnceIsWrittenAndReadBackEqual() throws {
+    let changed = try RunConfiguration(
+      yaml: "run: {}", source: "", overrides: Self.otherValues.map { "\($0)=\($1)" })
+    #expect(try RunConfiguration(yaml: changed.yaml(), source: "") == changed)
+    #expect(changed.evaluation.sets.map(\.name) == ["z", "a"])
+    let roundTrip = RunConfiguration().yaml()
+    #expect(try RunConfiguration(yaml: roundTrip, source: "") == RunConfiguration())
+  }
+
+  @Test func theWrittenFormIsThis() throws {
+    let text = RunConfiguration().yaml()
+    #expect(text.hasPrefix("run:\n  seed: 1\n  output: runs/embedded\n  epochs: 60\ncluster:\n"))
+    #expect(text.contains("\n  lora:\n    rank: 8\n    alpha: 8\n    targets: [to_q, to_k, "))
+    #expect(text.contains("\nrewards:\n  - {name: scene-alignment, weight: 1}\nmethod:\n"))
+    #expect(text.contains("\n  sets:\n    seen: Sources/Scenes/Resources/prompts/seen.txt\n"))
+    #expect(text.contains("\n  learningRate: 5.0e-05\n"))
+    var withoutSets = RunConfiguration()
+    withoutSets.evaluation.sets = []
+    #expect(withoutSets.yaml().contains("\n  sets: {}\n"))
+    #expect(try RunConfiguration(yaml: withoutSets.yaml(), source: "") == withoutSets)
+  }
+
+  @Test func theSchemaListsEveryKeyWithItsDefault() {
+    let schema = RunConfiguration.schema()
+    for key in Schema.keys {
+      #expect(
+        schema.contains(
+          "\n  \(key.path)\n      \(key.explanation)\n      \(key.expectation); "
+            + "default: \(key.yaml(RunConfiguration()))"))
+    }
+    #expect(schema.contains("a number above 0, or null; default: null; unit: nats, over all steps"))
+  }
+
+  @Test func noExplanationOfTheSchemaIsLongerThanALine() {
+    for key in Schema.keys { #expect(key.explanation.count <= 84, "\(key.path)") }
+  }
+
+  @Test func valuesChangedInCodeAreCheckedByTheSameRules() {
+    var configuration = RunConfiguration()
+    configuration.method.beta = -.infinity
+    configuration.method.omitLastSteps = 10
+    configuration.rewards = [.init(name: "a", weight: .nan)]
+    let error = #expect(throws: ConfigurationError.self) { try configuration.validate() }
+    #expect(
+      error?.description == """
+        rewards must be a list of {name, weight} with distinct names, one at least, got the weight nan
+        method.beta must be a number above 0, got -inf
+        method.omitLastSteps is 10, not below sampler.steps, which is 10: no step would be left to train on
+        """)
+  }
+
+  @Test func aRankWithoutAPromptIsRefused() throws {
+    var configuration = RunConfiguration()
+    configuration.method.promptsPerEpoch = 3
+    try configuration.validate(rankCount: 3)
+    let error = #expect(throws: ConfigurationError.self) {
+      try configuration.validate(rankCount: 4)
+    }
+    #expect(
+      error?.description == "method.promptsPerEpoch is 3, fewer than the 4 ranks: "
+        + "raise it or start fewer ranks")
+  }
+
+  @Test func onlyWhatResultsDoNotDependOnMayChangeOnAResume() throws {
+    let free: Set = [
+      "run.epochs", "run.output", "cluster.slots", "cluster.threadsPerRank", "cluster.device",
+      "evaluation.everyEpochs", "checkpoint.everyEpochs", "checkpoint.keep", "logging.progress",
+      "logging.sampleImages", "logging.everyEpochs",
+    ]
+    #expect(
+      Set(RunConfiguration.fingerprintedKeys) == Set(Schema.keys.map(\.path)).subtracting(free))
+    let overrides = Self.otherValues.map { "\($0)=\($1)" }
+    let changed = try RunConfiguration(yaml: "run: {}", source: "", overrides: overrides)
+    let keys = changed.differences(from: RunConfiguration()).map(\.key)
+    #expect(Set(keys) == Set(RunConfiguration.fingerprintedKeys).subtracting(["method.name"]))
+    #expect(changed.differences(from: changed).isEmpty)
+  }
+
+  @Test func aDifferenceNamesTheOldAndTheNewValue() {
+    var configuration = RunConfiguration()
+    configuration.method.beta = 1e-3
+    #expect(
+      configuration.differences(from: RunConfiguration()).map(\.description)
+        == ["method.beta was 0.0005 and is 0.001"])
+  }
+
+  @Test func relativePathsBelongToTheWorkingDirectory() {
+    #expect(RunConfiguration.resolve("a/b", against: "/work") == "/work/a/b")
+    #expect(RunConfiguration.resolve("../b", against: "/") == "/../b")
+    #expect(RunConfiguration.resolve("/a", against: "/work") == "/a")
+    #expect(
+      RunConfiguration.resolve("a") == FileManager.default.currentDirectoryPath + "/a")
+  }
+
+  @Test(arguments: [
+    ("betaa", "beta", 1), ("btea", "beta", 1), ("", "abc", 3), ("same", "same", 0),
+    ("kitten", "sitting", 3), ("ab", "ba", 1),
+  ])
+  func editDistanceIs(_ first: String, _ second: String, _ distance: Int) {
+    #expect(editDistance(first, second) == distance)
+    #expect(editDistance(second, first) == distance)
+  }
+}

@@ -1,0 +1,33 @@
+import Testing
+
+@testable import MPI
+
+struct AgreedFailureTests {
+  struct TextCase: Sendable, CustomTestStringConvertible {
+    let testDescription: String
+    let causes: [(rank: Int, message: String)]
+    let rankCount: Int
+    let text: String
+  }
+
+  @Test(arguments: [
+    TextCase(
+      testDescription: "all say the same", causes: [(0, "no such file"), (1, "no such file")],
+      rankCount: 2, text: "no such file"),
+    TextCase(
+      testDescription: "one of several", causes: [(2, "disk full")], rankCount: 4,
+      text: "rank 2: disk full"),
+    TextCase(
+      testDescription: "some say the same",
+      causes: [(0, "disk full"), (1, "no such file"), (3, "disk full")], rankCount: 4,
+      text: "ranks 0, 3: disk full\nrank 1: no such file"),
+    TextCase(
+      testDescription: "the only rank", causes: [(0, "disk full")], rankCount: 1,
+      text: "disk full"),
+  ])
+  func eachMessageStandsOnceWithItsRanks(_ textCase: TextCase) {
+    let causes = textCase.causes.map { AgreedFailure.Cause(rank: $0.rank, message: $0.message) }
+    let failure = AgreedFailure(causes: causes, rankCount: textCase.rankCount)
+    #expect(failure.description == textCase.text)
+  }
+}

@@ -1,0 +1,50 @@
+import Foundation
+import Testing
+
+/// Starts MPIRankTests, which stands beside the test bundle, under `mpirun`.
+enum Launcher {
+  /// How a run ended.
+  struct End {
+    let exitCode: Int32
+    /// Standard output and standard error.
+    let output: String
+  }
+
+  static var isInstalled: Bool { mpirun != nil }
+
+  /// The seconds within which a run has to end.
+  private static let limit = 20
+
+  static func run(rankCount: Int, scenario: String? = nil) throws -> End {
+    let program = Bundle.main.bundleURL.appending(path: "MPIRankTests")
+    let process = Process()
+    process.executableURL = try #require(mpirun)
+    process.arguments =
+      ["--timeout", String(limit), "--oversubscribe", "-np", String(rankCount), program.path]
+      + (scenario.map { [$0] } ?? [])
+    process.environment = cleanEnvironment
+    let pipe = Pipe()
+    process.standardOutput = pipe
+    process.standardError = pipe
+    try process.run()
+    let output = try pipe.fileHandleForReading.readToEnd() ?? Data()
+    process.waitUntilExit()
+    return End(
+      exitCode: process.terminationStatus, output: String(decoding: output, as: UTF8.self))
+  }
+
+  private static var mpirun: URL? {
+    let path = ProcessInfo.processInfo.environment["PATH"] ?? ""
+    return path.split(separator: ":").map { URL(filePath: String($0)).appending(path: "mpirun") }
+      .first { FileManager.default.isExecutableFile(atPath: $0.path) }
+  }
+
+  /// Without the variables that MPI has set in this process, which has a rank of its own.
+  private static var cleanEnvironment: [String: String] {
+    let kept = ["PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH"]
+    let environment = ProcessInfo.processInfo.environment.filter { kept.contains($0.key) }
+    return environment.merging([
+      "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
+    ]) { $1 }
+  }
+}

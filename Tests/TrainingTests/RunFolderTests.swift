@@ -1,0 +1,40 @@
+import Foundation
+import Testing
+
+@testable import Training
+
+struct RunFolderTests {
+  @Test func theFolderIsMadeWithThoseAboveIt() throws {
+    try withScratchFolder { scratch in
+      let path = "\(scratch)/runs/first run"
+      for _ in 0..<2 {
+        let folder = try RunFolder(path: path)
+        #expect(try names(in: path) == ["checkpoints", "samples"])
+        #expect(folder.metrics == "\(path)/metrics.jsonl")
+        #expect(folder.summary == "\(path)/summary.json")
+        #expect(folder.configuration == "\(path)/config.yaml")
+        #expect(folder.checkpoints == "\(path)/checkpoints")
+      }
+    }
+  }
+
+  @Test func aPathBelowAFileIsRefused() throws {
+    try withScratchFolder { scratch in
+      let file = try write("text".utf8, to: "\(scratch)/file")
+      #expect(
+        errorText { _ = try RunFolder(path: file) }
+          == "\(file): expected a folder, or nothing yet, found a file: "
+          + "set run.output to a folder of yours")
+      #expect(
+        errorText { _ = try RunFolder(path: "\(file)/runs/first") }
+          == "\(file)/runs/first: expected a path below folders only, found the file \(file) in it: "
+          + "set run.output to a folder of yours")
+    }
+  }
+
+  @Test func aPlaceThatCannotBeWrittenToIsNamed() {
+    #expect(
+      errorText { _ = try RunFolder(path: "/proc/run") }?
+        .hasPrefix("/proc/run: expected a new folder, found '") == true)
+  }
+}
