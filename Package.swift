@@ -71,7 +71,21 @@ let package = Package(
 
     // Tests.
     .executableTarget(name: "MPIRankTests", dependencies: ["MPI"]),
-    .testTarget(name: "TorchTests", dependencies: ["Torch"]),
+    .target(name: "TestSupport", dependencies: ["Torch", "TorchNN"], path: "Tests/TestSupport"),
+    .testTarget(name: "TorchTests", dependencies: ["Torch", "TestSupport"]),
+    .testTarget(name: "TorchNNTests", dependencies: ["TorchNN", "TestSupport"]),
+    .testTarget(name: "SafetensorsTests", dependencies: ["Safetensors"]),
+    .testTarget(name: "MPITests", dependencies: ["MPI", "MPIRankTests"]),
+    .testTarget(name: "DiffusionTests", dependencies: ["Diffusion", "TestSupport"]),
+    .testTarget(name: "CLIPTests", dependencies: ["CLIP", "TestSupport"]),
+    .testTarget(name: "StableDiffusionTests", dependencies: ["StableDiffusion", "TestSupport"]),
+    .testTarget(name: "PRDPTests", dependencies: ["PRDP"]),
+    .testTarget(name: "ImagesTests", dependencies: ["Images"]),
+    .testTarget(name: "RewardsTests", dependencies: ["Rewards"]),
+    .testTarget(name: "ScenesTests", dependencies: ["Scenes"]),
+    .testTarget(
+      name: "ClusterConfigurationTests", dependencies: ["ClusterConfiguration", "Yams"]),
+    .testTarget(name: "TrainingTests", dependencies: ["Training", "TestSupport"]),
   ],
   swiftLanguageModes: [.v6],
   cxxLanguageStandard: .cxx20

@@ -117,7 +117,7 @@ extension RunConfiguration {
     /// beta: weight of the KL term; above 0. Belongs to ``Method/reduction``.
     public var beta = 5e-4
     /// eps: bound on a step's log-ratio, in nats; above 0. Belongs to ``Method/reduction``.
-    public var clipRange = 1e-4
+    public var clipRange = 0.1
     /// How log-probabilities are reduced over the elements of a latent.
     public var reduction = Reduction.sum
     /// Last sampling steps of a trajectory that stay out of the loss; below the number of steps.
@@ -231,7 +231,9 @@ extension RunConfiguration {
     public var progress = Progress.auto
     /// Images in a grid of samples; 0: no grids.
     public var sampleImages = 16
-    /// Epochs between plain lines of progress and between grids of samples; at least 1.
+    /// Epochs between plain lines of progress; at least 1.
     public var everyEpochs = 1
+    /// Epochs between grids of samples during the run; 0: only before and after.
+    public var gridEveryEpochs = 10
   }
 }

@@ -200,7 +200,10 @@ enum Schema {
       mayChangeOnResume: true, "images in a grid of samples; 0 for no grids"),
     ConfigurationKey(
       "logging.everyEpochs", \.logging.everyEpochs, .count, unit: "epochs",
-      mayChangeOnResume: true, "epochs between plain lines and between grids of samples"),
+      mayChangeOnResume: true, "epochs between plain lines of progress"),
+    ConfigurationKey(
+      "logging.gridEveryEpochs", \.logging.gridEveryEpochs, .countOrNone, unit: "epochs",
+      mayChangeOnResume: true, "epochs between grids of samples; 0 for only before and after"),
   ]
 }
 

@@ -131,9 +131,9 @@ extension Communicator {
       try moveAtOnce(
         slice, counts: roundCounts, into: destination == nil ? nil : scratch, receiver: receiver)
       guard let destination else { continue }
-      for (other, start) in self.starts(of: roundCounts).enumerated() {
-        let target = starts[other] + done
+      for (other, start) in self.starts(of: roundCounts).enumerated() where roundCounts[other] > 0 {
         let count = roundCounts[other]
+        let target = starts[other] + done
         _ = destination.extracting(target..<target + count)
           .update(fromContentsOf: scratch.extracting(start..<start + count))
       }

@@ -68,6 +68,10 @@ let gatheringChecks = [
       findings.expect(
         onLast, equals: world.rank == world.size - 1 ? expected : nil,
         "on the last, \(elementsPerCall) a call")
+      // The last rank now has nothing, and the others still do.
+      let falling = try pieces.allGatherV(part(of: world.size - 1 - world.rank))
+      findings.expect(
+        falling, equals: expected.reversed(), "falling lengths, \(elementsPerCall) a call")
       try pieces.free()
     }
   },

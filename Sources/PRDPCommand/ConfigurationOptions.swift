@@ -1,6 +1,8 @@
 import ArgumentParser
 import ClusterConfiguration
 import MPI
+import Torch
+import Training
 
 /// Where a run's configuration comes from.
 struct ConfigurationOptions: ParsableArguments {
@@ -17,6 +19,20 @@ struct ConfigurationOptions: ParsableArguments {
   /// - Parameter presets: Replacements that come before those of the user.
   /// - Throws: `AgreedFailure` when it is not valid.
   func load(_ world: Communicator, presets: [String] = []) throws -> RunConfiguration {
-    try world.agreed { try RunConfiguration.load(path: config, overrides: presets + overrides) }
+    try world.agreed { try load(presets: presets) }
   }
+
+  /// The configuration, read by this process alone.
+  ///
+  /// - Throws: `ConfigurationError` when it is not valid.
+  func load(presets: [String] = []) throws -> RunConfiguration {
+    try RunConfiguration.load(path: config, overrides: presets + overrides)
+  }
+}
+
+/// Chooses this rank's device as the configuration says.
+func prepareDevice(_ cluster: RunConfiguration.Cluster, _ world: Communicator) throws -> Device {
+  try prepareDevice(
+    cluster.device == .cpu ? .cpu : .cuda, threadsPerRank: cluster.threadsPerRank,
+    communicator: world)
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import MPI
 
 /// The tool's entry.
 @main
@@ -15,7 +16,43 @@ struct PRDPCommand: ParsableCommand {
         prdp train --config cluster.yaml --debug
         prdp train --config cluster.yaml --set method.beta=1e-4 --resume latest
         prdp config check --config cluster.yaml
+        prdp scenes render --output scenes.png
         prdp --generate-completion-script bash > ~/.local/share/bash-completion/completions/prdp
       """,
-    subcommands: [Train.self, Pretrain.self])
+    version: "0.1.0",
+    subcommands: [Train.self, Calibrate.self, Pretrain.self, Config.self, ScenesCommand.self])
+
+  static func main() {
+    do {
+      var command = try parsed()
+      try command.run()
+    } catch {
+      exit(withError: error)
+    }
+  }
+
+  /// The command that the arguments ask for.
+  ///
+  /// Arguments are the same on all ranks, and so is what is wrong with them: it is said once.
+  private static func parsed() throws -> any ParsableCommand {
+    do {
+      return try parseAsRoot()
+    } catch  where exitCode(for: error) != .success {
+      let text = fullMessage(for: error)
+      try withRanks { world in
+        try world.agreed { throw UnusableArguments(description: text) }
+      }
+      throw error
+    }
+  }
+}
+
+/// Arguments that ask for nothing that can be done.
+private struct UnusableArguments: Error, CustomStringConvertible {
+  let description: String
+
+  init(description: String) {
+    // Whoever says it says first that it is an error.
+    self.description = String(description.trimmingPrefix("Error: "))
+  }
 }

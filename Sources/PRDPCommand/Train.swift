@@ -13,6 +13,13 @@ struct Train: ParsableCommand {
       Ends with 0 when the run is done, with 2 for bad input, and with 3 when its numbers make \
       it impossible to go on.
 
+      With --debug, without mpirun, a small run with the same settings goes to <run.output>-debug, \
+      with every internal check on: trajectories drawn twice, log-probabilities computed in \
+      sampling and in training, the two-pass gradient against autograd and against finite \
+      differences, finite numbers everywhere. Each is a line; the first that fails ends the run \
+      with 3. --dump-step then writes everything of the last optimiser step, explained in \
+      step.json, for scripts/golden/check_dump.py or anyone to compute it again.
+
       EXAMPLES
         mpirun -np 4 prdp train --config cluster.yaml
         prdp train --config cluster.yaml --set run.output=runs/b --set 'method.beta=1e-4'
@@ -25,16 +32,39 @@ struct Train: ParsableCommand {
   @Option(help: "latest, never, or the path of a checkpoint to go on from.")
   var resume = "never"
 
+  @Flag(help: "Make a small run on one rank with every internal check on.")
+  var debug = false
+
+  @Option(
+    name: .customLong("dump-step"),
+    help: ArgumentHelp(
+      "With --debug: writes everything of the last optimiser step to a new folder.",
+      valueName: "folder"))
+  var dumpFolder: String?
+
+  func validate() throws {
+    if dumpFolder != nil && !debug {
+      throw ValidationError("--dump-step writes a step of a debug run: add --debug")
+    }
+    if debug && resumption != .never {
+      throw ValidationError("--debug starts from the model as it is: leave --resume out")
+    }
+  }
+
   func run() throws {
     var outcome = RunOutcome.completed
     try withRanks { world in
-      let configuration = try source.load(world)
-      let device = try prepareDevice(
-        configuration.cluster.device == .cpu ? .cpu : .cuda,
-        threadsPerRank: configuration.cluster.threadsPerRank, communicator: world)
+      if debug { try DebugRun.requireOneRank(world) }
+      var configuration = try source.load(world)
+      if debug {
+        configuration = try source.load(world, presets: DebugRun.presets(for: configuration))
+      }
+      let device = try prepareDevice(configuration.cluster, world)
       let trainer = try Trainer(
         configuration, communicator: world, device: device, resume: resumption)
-      outcome = try trainer.run()
+      outcome =
+        debug
+        ? try DebugRun(trainer, dumpFolder: dumpFolder, report: say).run() : try trainer.run()
       if case .failed(let reason) = outcome, world.rank == 0 { complain(reason) }
     }
     if case .failed = outcome { throw ExitCode(3) }

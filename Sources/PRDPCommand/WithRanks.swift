@@ -15,9 +15,21 @@ func withRanks(_ body: (Communicator) throws -> Void) throws {
   }
 }
 
-/// Writes a line to standard output at once, also into a pipe; a reader that went away is ignored.
-func say(_ line: String) {
-  try? FileHandle.standardOutput.write(contentsOf: Data((line + "\n").utf8))
+/// Runs `body`, whose errors are of a user's making: says such an error and ends the process with 2.
+func refusingBadInput<Result>(_ body: () throws -> Result) throws -> Result {
+  do {
+    return try body()
+  } catch {
+    complain("\(error)")
+    throw ExitCode(2)
+  }
+}
+
+/// Writes text to standard output at once, also into a pipe, and ends its last line where it has
+/// not; a reader that went away is ignored.
+func say(_ text: String) {
+  let end = text.hasSuffix("\n") ? "" : "\n"
+  try? FileHandle.standardOutput.write(contentsOf: Data((text + end).utf8))
 }
 
 /// Writes an error to standard error.

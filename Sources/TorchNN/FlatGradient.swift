@@ -48,13 +48,15 @@ public final class FlatGradient {
   }
 
   /// The sum cut into the parameters' shapes, in their types and on their devices.
-  public func tensors() throws -> [Tensor] {
+  ///
+  /// - Parameter dtype: Another type than the parameters'.
+  public func tensors(dtype: DType? = nil) throws -> [Tensor] {
     var offset = 0
     return try parameters.map { parameter in
       let tensor = parameter.tensor
       defer { offset += tensor.count }
       return try sum.narrowed(axis: 0, offset..<offset + tensor.count)
-        .reshaped(tensor.shape).to(tensor.device, dtype: tensor.dtype)
+        .reshaped(tensor.shape).to(tensor.device, dtype: dtype ?? tensor.dtype)
     }
   }
 }

@@ -31,14 +31,26 @@ public final class LoRAAdapters {
   public private(set) var parameters: [Parameter] = []
   fileprivate var isEnabled = true
 
-  private let seed: UInt64
-  private let device: Device
+  private let values: (_ name: String, _ shape: [Int], Initialization) throws -> Tensor
   private var matchedTargets: Set<String> = []
 
+  /// New adapters, a function of `seed` and their names.
   init(configuration: LoRAConfiguration, seed: UInt64, device: Device) {
     self.configuration = configuration
-    self.seed = seed
-    self.device = device
+    values = { name, shape, initialization in
+      try initialization.values(shape: shape, seed: keyedSeed(seed, name)).to(device)
+    }
+  }
+
+  /// Copies of another network's adapters, in `dtype`.
+  init(copying other: LoRAAdapters, dtype: DType) {
+    configuration = other.configuration
+    values = { name, _, _ in
+      guard let parameter = other.parameters.first(where: { $0.name == name }) else {
+        throw NNError.missingTensor(name: name, source: "the adapters to copy")
+      }
+      return try parameter.tensor.detached().clone().to(dtype: dtype)
+    }
   }
 
   /// Runs `body` with the adapters off: the network is then the one that was loaded.
@@ -67,9 +79,9 @@ public final class LoRAAdapters {
   private func parameter(_ name: String, _ shape: [Int], _ initialization: Initialization) throws
     -> Tensor
   {
-    let values = try initialization.values(shape: shape, seed: keyedSeed(seed, name)).to(device)
-    parameters.append(Parameter(name: name, tensor: values))
-    return values
+    let tensor = try values(name, shape, initialization)
+    parameters.append(Parameter(name: name, tensor: tensor))
+    return tensor
   }
 }
 

@@ -43,6 +43,16 @@ public final class ParameterStore {
     self.adapters = lora.map { LoRAAdapters(configuration: $0, seed: loraSeed, device: device) }
   }
 
+  /// A store for a copy of another network and of its adapters, on the same device.
+  ///
+  /// - Parameter dtype: The type to hold all of it in.
+  public init(copying other: ParameterStore, dtype: DType) {
+    self.source = .copy(of: other)
+    self.device = other.device
+    self.dtype = dtype
+    self.adapters = other.adapters.map { LoRAAdapters(copying: $0, dtype: dtype) }
+  }
+
   /// The path from which the network's layers are named.
   public var root: ParameterPath { ParameterPath(store: self, path: "") }
 

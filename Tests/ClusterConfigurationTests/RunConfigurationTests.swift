@@ -44,7 +44,7 @@ import Testing
     "evaluation.sets": "{z: z.txt, a: \"a: b\"}", "evaluation.imagesPerSet": "64",
     "evaluation.everyEpochs": "5", "evaluation.seed": "3", "checkpoint.everyEpochs": "0",
     "checkpoint.keep": "1", "logging.progress": "none", "logging.sampleImages": "0",
-    "logging.everyEpochs": "2",
+    "logging.everyEpochs": "2", "logging.gridEveryEpochs": "0",
   ]
 
   @Test func everyKeyCanBeOverriddenAndNoOtherChanges() throws {
@@ -127,7 +127,7 @@ import Testing
     let free: Set = [
       "run.epochs", "run.output", "cluster.slots", "cluster.threadsPerRank", "cluster.device",
       "evaluation.everyEpochs", "checkpoint.everyEpochs", "checkpoint.keep", "logging.progress",
-      "logging.sampleImages", "logging.everyEpochs",
+      "logging.sampleImages", "logging.everyEpochs", "logging.gridEveryEpochs",
     ]
     #expect(
       Set(RunConfiguration.fingerprintedKeys) == Set(Schema.keys.map(\.path)).subtracting(free))

@@ -49,6 +49,7 @@ struct MetricsTests {
       whole.write(evaluation(step: 0, .before))
       for index in 1...2 { whole.write(step(index)) }
       let kept = try text(of: path)
+      whole.write(evaluation(step: 2, .after))
       whole.write(step(3))
       whole.write(evaluation(step: 3, .after))
       try write(contents(of: path) + Data(#"{"kind":"step","ste"#.utf8), to: path)

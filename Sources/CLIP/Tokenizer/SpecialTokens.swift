@@ -33,13 +33,7 @@ extension SpecialTokens {
     {
       map = file.overriding(map)
     }
-    let named = [
-      map.start ?? AddedTokenEntry(content: CLIPVocabulary.startToken),
-      map.end ?? AddedTokenEntry(content: CLIPVocabulary.endToken),
-      map.unknown ?? AddedTokenEntry(content: CLIPVocabulary.endToken),
-      map.pad ?? AddedTokenEntry(content: CLIPVocabulary.endToken),
-    ]
-    func isNamed(_ content: String) -> Bool { named.contains { $0.content == content } }
+    let named = [map.start, map.end, map.unknown, map.pad].compactMap(\.self)
 
     // The older files count only where the configuration lists no added tokens.
     var listed: [AddedTokenEntry] = []
@@ -47,17 +41,19 @@ extension SpecialTokens {
       listed = decoder.sorted { $0.key < $1.key }.map { $1.withID(Int($0)) }
     } else {
       if let file = try folder.decode([String: Int].self, from: "added_tokens.json") {
-        listed += file.sorted { $0.value < $1.value }.map {
-          AddedTokenEntry(content: $0.key, isNormalized: !isNamed($0.key), id: $0.value)
+        listed += file.sorted { $0.value < $1.value }.map { content, id in
+          let isNamed = named.contains { $0.content == content }
+          return AddedTokenEntry(content: content, isNormalized: !isNamed, id: id)
         }
       }
       listed += try folder.decode(TokenizerFile.self, from: "tokenizer.json")?.addedTokens ?? []
     }
 
-    // Which way a token is looked for: the way it is listed, or else the way it was last named.
     func token(_ content: String) throws(CLIPError) -> AddedToken {
-      let entries = named.filter { $0.content == content } + listed.filter { $0.content == content }
-      guard let entry = entries.last, !content.isEmpty, let id = ids[content] ?? entry.id else {
+      // How a token is looked for: the way it is listed, or else the way it was last named.
+      let entry =
+        (named + listed).last { $0.content == content } ?? AddedTokenEntry(content: content)
+      guard !content.isEmpty, let id = ids[content] ?? entry.id else {
         throw .malformedFile(
           path: path, reason: "the token \"\(content)\" is not in the vocabulary")
       }
@@ -71,12 +67,13 @@ extension SpecialTokens {
       }
       return AddedToken(content: content, id: id, isNormalized: entry.isNormalized)
     }
-    start = try token(named[0].content)
-    end = try token(named[1].content)
-    unknown = try token(named[2].content)
-    pad = try token(named[3].content)
+    start = try token(map.start?.content ?? CLIPVocabulary.startToken)
+    end = try token(map.end?.content ?? CLIPVocabulary.endToken)
+    unknown = try token(map.unknown?.content ?? CLIPVocabulary.endToken)
+    pad = try token(map.pad?.content ?? CLIPVocabulary.endToken)
+    let parts = [start, end, unknown, pad].map(\.content)
     var others: [AddedToken] = []
-    for entry in listed where !isNamed(entry.content) {
+    for entry in listed where !parts.contains(entry.content) {
       others.append(try token(entry.content))
     }
     self.others = others

@@ -42,7 +42,9 @@ public struct Pretraining {
   public func run() throws {
     let model = try makeModel()
     let autoencoder = try AutoencoderStage(model, configuration)
-    try train(autoencoder, stepCount: configuration.autoencoderSteps) { _ in }
+    try train(autoencoder, stepCount: configuration.autoencoderSteps) { step in
+      try measureReconstruction(of: model, step: step)
+    }
     model.setLatentScale(1 / (try latentDeviation(of: model)))
 
     let denoiser = try DenoiserStage(model, configuration)

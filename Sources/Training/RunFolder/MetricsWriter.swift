@@ -14,8 +14,9 @@ public final class MetricsWriter {
   /// Opens the file.
   ///
   /// - Parameters:
-  ///   - step: The step of the checkpoint that the run goes on from: later records and a line that
-  ///     was torn when the run was stopped are dropped. `nil` starts the file anew.
+  ///   - step: The step of the checkpoint that the run goes on from: later records, those of the
+  ///     run's end and a line that was torn when it was stopped are dropped. `nil` starts the file
+  ///     anew.
   ///   - warn: Is told of the first line that cannot be written.
   /// - Throws: ``TrainingError`` when the file cannot be read or written.
   public init(path: String, resumingAt step: Int?, warn: @escaping (String) -> Void) throws {
@@ -54,6 +55,7 @@ public final class MetricsWriter {
 
   private struct Line: Decodable {
     let step: Int
+    let phase: EvaluationPhase?
   }
 
   private static func dropRecords(in path: String, afterStep step: Int) throws {
@@ -64,7 +66,7 @@ public final class MetricsWriter {
     let kept = lines.filter { line in
       // What cannot be read was torn.
       guard let record = try? decoder.decode(Line.self, from: Data(line)) else { return false }
-      return record.step <= step
+      return record.step <= step && record.phase != .after
     }
     let contents = Data(kept.map { $0 + [UInt8(ascii: "\n")] }.joined())
     try DiskOperations().replaceFile(path, contents: contents)

@@ -183,7 +183,7 @@ public final class ProgressDisplay {
     }
     line.append("KL \(ProgressText.number(kl, digits: 2)) nats  ")
     line.append("\(ProgressText.number(imagesPerSecond, digits: 1)) images/s")
-    if let seconds = estimate.seconds(at: now()), seconds > 0 {
+    if let seconds = estimate.seconds(at: now()), seconds >= 1 {
       line.append("  \(ProgressText.duration(seconds)) left")
     }
     return line

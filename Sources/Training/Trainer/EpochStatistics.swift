@@ -6,7 +6,7 @@ import PRDP
 /// Each rank fills in the rows of its own prompts and zeros elsewhere. As every row has one owner the
 /// sum over ranks is exact, and what is computed from the rows does not depend on the number of
 /// ranks.
-private func gatherRows(
+func gatherRows(
   _ rows: [[Double]], width: Int, promptCount: Int, _ share: PromptShare,
   _ communicator: Communicator
 ) throws -> [[Double]] {

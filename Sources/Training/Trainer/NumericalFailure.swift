@@ -5,6 +5,8 @@ public enum NumericalFailure: Error, Equatable, CustomStringConvertible {
   /// A trajectory's log-probability in training is not the one in sampling.
   case replay(
     difference: String, tolerance: Double, prompt: String, trajectory: Int, step: Int)
+  /// A check of the debug mode found a figure beyond its limit.
+  case check(name: String, figure: String, limit: String)
 
   public var description: String {
     switch self {
@@ -16,6 +18,10 @@ public enum NumericalFailure: Error, Equatable, CustomStringConvertible {
         + "\"\(prompt)\" at sampling step \(step) differs by \(difference) between sampling and "
         + "training; at most a tenth of method.clipRange, \(tolerance), is allowed: use float32, "
         + "a larger method.clipRange, or a larger method.omitLastSteps"
+    case .check(let name, let figure, let limit):
+      return "the check \"\(name)\" gave \(figure), and at most \(limit) is allowed: the numbers of "
+        + "this run cannot be trusted; repeat it on the CPU in float32 to tell a device's fault from "
+        + "the program's"
     }
   }
 }

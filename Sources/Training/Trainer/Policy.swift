@@ -33,13 +33,6 @@ final class Policy {
   /// What an optimizer changes.
   var trainable: [Parameter] { model.unetParameters.trainable }
 
-  /// The prediction of the policy being trained, float64.
-  func prediction(_ sample: Tensor, timesteps: Tensor, _ conditioning: Conditioning) throws
-    -> Tensor
-  {
-    try model.unet.guided(sample, timesteps: timesteps, conditioning)
-  }
-
   /// The prediction of the reference policy, float64.
   func referencePrediction(
     _ sample: Tensor, timesteps: Tensor, _ conditioning: Conditioning
@@ -53,10 +46,12 @@ final class Policy {
       return try unet.guided(sample, timesteps: timesteps, conditioning)
     }
   }
+}
 
+extension Conditioning {
   /// The conditioning of `count` images of one prompt, whose features are [1, L, D].
-  func conditioning(context: Tensor, count: Int, guidanceScale: Double) throws -> Conditioning {
-    Conditioning(
+  init(context: Tensor, count: Int, emptyContext: Tensor, guidanceScale: Double) throws {
+    self.init(
       context: try context.expanded([count] + context.shape[1...]), emptyContext: emptyContext,
       guidanceScale: guidanceScale)
   }

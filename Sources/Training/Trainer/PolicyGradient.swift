@@ -11,7 +11,10 @@ import Torch
 /// Both go through micro-batches of the same shapes, so that equal weights give equal bits.
 /// Activations take the memory of one micro-batch, whatever T is.
 struct PolicyGradient {
-  let policy: Policy
+  /// The network of the policy.
+  let network: any NoisePredictor
+  /// The features of the empty prompt [1, L, D], where the network computes and in its type.
+  let emptyContext: Tensor
   let plan: SamplingPlan
   /// The steps that enter the loss, S of them.
   let trainedSteps: [Int]
@@ -59,21 +62,22 @@ struct PolicyGradient {
     func states(_ offset: Int) throws -> Tensor {
       try rows.selecting(
         samples.map { (trainedSteps[$0.step] + offset) * shape[1] + $0.trajectory }
-      ).to(policy.model.device)
+      ).to(emptyContext.device, dtype: emptyContext.dtype)
     }
     let gaussian = try BatchedSteps(
-      samples.map { plan.steps[trainedSteps[$0.step]] }, on: policy.model.device)
-    let conditioning = try policy.conditioning(
-      context: rollout.context, count: samples.count, guidanceScale: guidanceScale)
+      samples.map { plan.steps[trainedSteps[$0.step]] }, on: emptyContext.device)
     let sample = try states(0)
-    let prediction = try policy.prediction(
-      sample, timesteps: gaussian.timesteps, conditioning)
+    let prediction = try network.guided(
+      sample, timesteps: gaussian.timesteps,
+      Conditioning(
+        context: rollout.context.to(dtype: emptyContext.dtype), count: samples.count,
+        emptyContext: emptyContext, guidanceScale: guidanceScale))
     return try gaussian.logProbability(
       of: states(1), mean: gaussian.mean(sample: sample, prediction: prediction))
   }
 
   /// All samples of a rollout, a step after the other, in micro-batches.
-  private func forEachMicroBatch(
+  func forEachMicroBatch(
     of rollout: Rollout, _ body: (_ samples: [Sample], _ logProbabilities: Tensor) throws -> Void
   ) throws {
     let samples = trainedSteps.indices.flatMap { step in

@@ -5,7 +5,7 @@ import Scenes
 
 /// The rewards that a configuration can name.
 enum RewardRegistry {
-  private static let rewards: [any Reward] = [SceneAlignmentReward()]
+  private static let rewards: [any Reward] = [SceneAlignmentReward(), SceneCorrectReward()]
 
   /// The weighted sum that the terms of a configuration ask for.
   ///

@@ -27,12 +27,10 @@ struct RolloutSampler {
   {
     try withoutGradient {
       let context = try policy.model.encode(prompts: [prompt])
-      let conditioning = try policy.conditioning(
-        context: context, count: trajectoryCount, guidanceScale: guidanceScale)
-      let seeds = (0..<trajectoryCount).map {
-        noiseSeed(runSeed: runSeed, position: position, imageIndex: $0)
-      }
-      let noise = try policy.model.noise(seeds: seeds, stepCount: plan.steps.count)
+      let conditioning = try Conditioning(
+        context: context, count: trajectoryCount, emptyContext: policy.emptyContext,
+        guidanceScale: guidanceScale)
+      let noise = try noise(position: position)
 
       var latents: [Tensor] = []
       var log = StepLog(trajectoryCount: trajectoryCount)
@@ -60,6 +58,14 @@ struct RolloutSampler {
         kl: log.kl(trainedSteps: trainedSteps), rewards: [])
       return (rollout, try policy.model.images(of: last))
     }
+  }
+
+  /// The noise of the trajectories of the prompt at `position`, [B, T + 1, C, h, w].
+  func noise(position: Int) throws -> Tensor {
+    let seeds = (0..<trajectoryCount).map {
+      noiseSeed(runSeed: runSeed, position: position, imageIndex: $0)
+    }
+    return try policy.model.noise(seeds: seeds, stepCount: plan.steps.count)
   }
 }
 

@@ -10,8 +10,10 @@ extension Trainer {
   }
 
   /// Saves the run as it stands between two epochs. A failure is said, and training goes on.
+  ///
+  /// A run under inspection leaves no checkpoints, so that it can be repeated as it was.
   func save() {
-    guard let folder else { return }
+    guard let folder, inspector == nil else { return }
     do {
       try checkpoints(in: folder.checkpoints).save(step: state.step, files: files, state: state)
     } catch {
@@ -21,22 +23,34 @@ extension Trainer {
 
   /// Brings the run to where a checkpoint left it, on all ranks.
   ///
+  /// - Returns: The configuration of the run that saved it; `nil` for a new run.
   /// - Throws: `AgreedFailure` when the checkpoint cannot be used.
-  func restore(_ resume: Resume) throws {
+  func restore(_ resume: Resume) throws -> RunConfiguration? {
     let path = try communicator.agreed { try checkpointPath(resume) } ?? ""
     let agreedPath = try communicator.broadcast(communicator.rank == 0 ? path : nil)
-    guard !agreedPath.isEmpty else { return }
-    try communicator.agreed {
+    guard !agreedPath.isEmpty else { return nil }
+    return try communicator.agreed {
       let checkpoint = try Checkpoint(path: agreedPath)
       let saved = try checkpoint.state(as: TrainingState.self)
-      try checkThatRunIsTheSame(saved, as: agreedPath)
+      let saver = try RunConfiguration(
+        yaml: saved.configuration, source: "\(agreedPath)/state.json")
+      try checkThatRunIsTheSame(saved, saver, path: agreedPath)
       for (name, parameters) in files { try checkpoint.load(name, into: parameters) }
       let configuration = state.configuration
       state = saved
       state.configuration = configuration
+      if let folder { try checkpoints(in: folder.checkpoints).setAside(afterStep: state.step) }
+      return saver
     }
-    guard let folder else { return }
-    try checkpoints(in: folder.checkpoints).setAside(afterStep: state.step)
+  }
+
+  /// Whether the run as `saver` configured it is at its end, and is not asked for more epochs now.
+  func cameToItsEnd(_ saver: RunConfiguration?) throws -> Bool {
+    let hasSummary = folder.map { FileManager.default.fileExists(atPath: $0.summary) } ?? false
+    guard try communicator.broadcast(UInt8(hasSummary ? 1 : 0)) == 1, let saver else {
+      return false
+    }
+    return configuration.run.epochs <= saver.run.epochs
   }
 
   private var files: [String: [Parameter]] {
@@ -53,10 +67,10 @@ extension Trainer {
     }
   }
 
-  private func checkThatRunIsTheSame(_ saved: TrainingState, as path: String) throws {
-    let savedConfiguration = try RunConfiguration(
-      yaml: saved.configuration, source: "\(path)/state.json")
-    let differences = configuration.differences(from: savedConfiguration)
+  private func checkThatRunIsTheSame(
+    _ saved: TrainingState, _ saver: RunConfiguration, path: String
+  ) throws {
+    let differences = configuration.differences(from: saver)
     guard differences.isEmpty else {
       throw TrainingError(
         path, expected: "a run with the same settings",

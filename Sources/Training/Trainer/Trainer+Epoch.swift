@@ -14,6 +14,7 @@ extension Trainer {
       configuration.method.promptsPerEpoch, configuration.method.innerSteps
     )
     let rollouts = try communicator.agreed(drawRollouts)
+    try inspector?.trajectoriesAreDrawn(self, rollouts)
     let sampling = try SamplingStatistics(
       rollouts, promptCount: promptCount, share, communicator)
     let slowdown: Double
@@ -30,13 +31,14 @@ extension Trainer {
         try timer.measure(.gradient) { try accumulateGradient(rollouts, inner: inner) }
       }
       try timer.measure(.communicate) { try averager.reduce(gradient) }
-      try inspector?.gradientIsReady(self, rollouts, objectives, inner: inner)
+      let inspected = InspectedStep(rollouts: rollouts, objectives: objectives, inner: inner)
+      try inspector?.gradientIsReady(self, inspected)
 
       optimizer.coefficients.learningRate =
         configuration.optimizer.learningRate * schedule.factor(at: state.step) * slowdown
       let gradientNorm = try timer.measure(.update, updateParameters)
       state.step += 1
-      try inspector?.parametersWereUpdated(self, inner: inner)
+      try inspector?.parametersWereUpdated(self, inspected, gradientNorm: gradientNorm)
 
       let statistics = try StepStatistics(
         objectives, promptCount: promptCount, share, communicator)
@@ -56,7 +58,7 @@ extension Trainer {
   }
 
   /// This rank's share of the epoch's trajectories, scored.
-  private func drawRollouts() throws -> [Rollout] {
+  func drawRollouts() throws -> [Rollout] {
     let positions = share.positions(inEpoch: state.epoch)
     begin("sampling", of: positions.count)
     return try positions.map { position in
@@ -73,7 +75,7 @@ extension Trainer {
   }
 
   /// This rank's part of the gradient of the loss, a mean over the prompts of all ranks.
-  private func accumulateGradient(_ rollouts: [Rollout], inner: Int) throws -> [PromptObjective] {
+  func accumulateGradient(_ rollouts: [Rollout], inner: Int) throws -> [PromptObjective] {
     begin("training", of: rollouts.count)
     try gradient.reset()
     return try rollouts.map { rollout in
@@ -101,7 +103,7 @@ extension Trainer {
   /// Clips the averaged gradient and takes an AdamW step.
   ///
   /// - Returns: The gradient's norm before it was clipped.
-  private func updateParameters() throws -> Double {
+  func updateParameters() throws -> Double {
     let norm = try gradient.clip(toNorm: configuration.optimizer.maxGradientNorm)
     guard norm.isFinite else { throw NumericalFailure.gradient(norm: "\(norm)", step: state.step) }
     try optimizer.step(gradient.tensors())

@@ -21,14 +21,25 @@ extension Trainer {
         of: set.file.prompts, count: count, setIndex: setIndex,
         label: "\(phase.rawValue) \(set.name)")
       let mean = rewards.reduce(0, +) / Double(count)
-      let variance = rewards.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(max(1, count - 1))
+      let variance =
+        rewards.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(max(1, count - 1))
       let result = EvaluationResult(
         set: set.name, reward: mean, standardError: (variance / Double(count)).squareRoot(),
         count: count)
       record(result, phase, seconds: (ContinuousClock.now - start) / .seconds(1))
-      let epoch = phase == .during ? "-epoch-\(state.epoch)" : ""
-      try saveGrid(images, rewards, set.file.prompts, name: "\(phase.rawValue)\(epoch)-\(set.name)")
+      try saveGrid(images, rewards, set, phase)
       return result
+    }
+  }
+
+  /// Draws the first images of every set as an evaluation would, for the grids alone.
+  func drawGrids() throws {
+    for (setIndex, set) in evaluationSets.enumerated() {
+      let (rewards, images) = try scores(
+        of: set.file.prompts,
+        count: min(configuration.logging.sampleImages, configuration.evaluation.imagesPerSet),
+        setIndex: setIndex, label: "grid \(set.name)")
+      try saveGrid(images, rewards, set, .during)
     }
   }
 
@@ -86,9 +97,13 @@ extension Trainer {
 
   /// Writes a grid of images with their rewards and prompts, on rank 0.
   private func saveGrid(
-    _ images: [Image], _ rewards: [Double], _ prompts: [String], name: String
+    _ images: [Image], _ rewards: [Double], _ set: (name: String, file: PromptFile),
+    _ phase: EvaluationPhase
   ) throws {
     guard let folder, !images.isEmpty else { return }
+    let prompts = set.file.prompts
+    let epoch = phase == .during ? String(format: "-%06d", state.epoch) : ""
+    let name = "\(phase.rawValue)\(epoch)-\(set.name)"
     let cells = images.enumerated().map { index, image in
       ImageGrid.Cell(
         image: image,

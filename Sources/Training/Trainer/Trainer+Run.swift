@@ -15,6 +15,12 @@ extension Trainer {
   /// - Throws: What only this rank knows of; what all ranks know is returned.
   public func run() throws -> RunOutcome {
     defer { display?.finish() }
+    guard !isFinished else {
+      display?.note(
+        "the run is finished: \(state.epoch) epochs in \(state.step) steps, see "
+          + "\(configuration.run.output)/summary.json; raise run.epochs to go on")
+      return .completed
+    }
     do {
       try runToTheEnd()
       return .completed
@@ -27,6 +33,9 @@ extension Trainer {
 
   private func runToTheEnd() throws {
     let start = ContinuousClock.now
+    if state.epoch > 0 {
+      display?.note("the run goes on after epoch \(state.epoch), step \(state.step)")
+    }
     if state.step == 0 && state.evaluationBefore.isEmpty {
       state.evaluationBefore = try evaluate(.before)
     }
@@ -57,8 +66,13 @@ extension Trainer {
     let epoch = state.epoch
     guard epoch < configuration.run.epochs else { return }
     func isDue(_ interval: Int) -> Bool { interval > 0 && epoch % interval == 0 }
+    // The evaluation first: a run that goes on from the checkpoint does not make it again.
+    if isDue(configuration.evaluation.everyEpochs) {
+      _ = try evaluate(.during)
+    } else if isDue(configuration.logging.gridEveryEpochs) {
+      try drawGrids()
+    }
     if isDue(configuration.checkpoint.everyEpochs) { save() }
-    if isDue(configuration.evaluation.everyEpochs) { _ = try evaluate(.during) }
   }
 
   private func writeSummary(_ after: [EvaluationResult], seconds: Double) throws {

@@ -29,7 +29,7 @@ public final class Trainer {
   let permutation: PromptPermutation
   let share: PromptShare
   let evaluationSets: [(name: String, file: PromptFile)]
-  let reward: WeightedReward
+  var reward: WeightedReward
   let policy: Policy
   let plan: SamplingPlan
   let method: PRDPConfiguration
@@ -47,14 +47,29 @@ public final class Trainer {
   private(set) var folder: RunFolder?
   private(set) var metrics: MetricsWriter?
   private(set) var display: ProgressDisplay?
+  /// Whether the run came to its end before it was taken up again: nothing is left to do.
+  private(set) var isFinished = false
   /// Is shown each optimiser step. For debugging.
   var inspector: (any StepInspector)?
 
   /// Loads everything that the configuration names, and the checkpoint to go on from.
   ///
   /// - Throws: `AgreedFailure` when any rank finds something wrong.
-  public init(
+  public convenience init(
     _ configuration: RunConfiguration, communicator: Communicator, device: Device, resume: Resume
+  ) throws {
+    try self.init(configuration, communicator: communicator, device: device)
+    try communicator.agreed { try openRunFolder(resume) }
+    let saver = try restore(resume)
+    isFinished = try resume == .latest && cameToItsEnd(saver)
+    try communicator.agreed { try openLog(isResumed: saver != nil) }
+  }
+
+  /// Loads everything that the configuration names, and neither reads nor writes a run folder.
+  ///
+  /// - Throws: `AgreedFailure` when any rank finds something wrong.
+  public init(
+    _ configuration: RunConfiguration, communicator: Communicator, device: Device
   ) throws {
     self.configuration = configuration
     self.communicator = communicator
@@ -83,15 +98,18 @@ public final class Trainer {
     share = PromptShare(
       of: configuration.method.promptsPerEpoch, rank: communicator.rank,
       rankCount: communicator.size)
-    try communicator.agreed { try openRunFolder(resume) }
-    try restore(resume)
-    try communicator.agreed { try openLog() }
   }
 
   private func openRunFolder(_ resume: Resume) throws {
     guard communicator.rank == 0 else { return }
     let folder = try RunFolder(path: configuration.run.output)
     self.folder = folder
+    let logging = configuration.logging
+    // Before the checkpoints are looked at, of which there may be something to say.
+    display = ProgressDisplay(
+      logging.progress.mode, epochCount: configuration.run.epochs,
+      evaluationEveryEpochs: configuration.evaluation.everyEpochs,
+      lineEveryEpochs: logging.everyEpochs)
     guard resume == .never, try checkpoints(in: folder.checkpoints).newestValid() != nil else {
       return
     }
@@ -101,17 +119,14 @@ public final class Trainer {
       advice: "go on with it by --resume latest, or choose another run.output")
   }
 
-  private func openLog() throws {
-    guard let folder else { return }
+  private func openLog(isResumed: Bool) throws {
+    guard let folder, !isFinished else { return }
     metrics = try MetricsWriter(
-      path: folder.metrics, resumingAt: state.step == 0 && state.evaluationBefore.isEmpty
-        ? nil : state.step, warn: warn)
-    try Data(configuration.yaml().utf8).write(to: URL(filePath: folder.configuration))
-    let logging = configuration.logging
-    display = ProgressDisplay(
-      logging.progress.mode, epochCount: configuration.run.epochs,
-      evaluationEveryEpochs: configuration.evaluation.everyEpochs,
-      lineEveryEpochs: logging.everyEpochs)
+      path: folder.metrics, resumingAt: isResumed ? state.step : nil, warn: warn)
+    try DiskOperations().replaceFile(
+      folder.configuration, contents: Data(configuration.yaml().utf8))
+    // A summary says that the run is at its end.
+    try DiskOperations().remove(folder.summary)
   }
 
   /// Says what a person should know and the run survives.

@@ -62,8 +62,8 @@ struct TrainerParts {
       trajectoryCount: settings.imagesPerPrompt, guidanceScale: configuration.sampler.guidance,
       runSeed: seed, reductionScale: reductionScale, timer: timer)
     policyGradient = PolicyGradient(
-      policy: policy, plan: plan, trainedSteps: trainedSteps,
-      guidanceScale: configuration.sampler.guidance, microBatchCount: settings.microBatch,
+      network: model.unet, emptyContext: policy.emptyContext, plan: plan,
+      trainedSteps: trainedSteps, guidanceScale: configuration.sampler.guidance, microBatchCount: settings.microBatch,
       reductionScale: reductionScale)
     optimizer = try AdamW(policy.trainable, AdamWCoefficients(configuration.optimizer))
     gradient = try FlatGradient(policy.trainable)

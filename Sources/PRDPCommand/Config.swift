@@ -1,0 +1,74 @@
+import ArgumentParser
+import ClusterConfiguration
+
+struct Config: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Checks, shows and explains a run's configuration.",
+    discussion: """
+      EXAMPLES
+        prdp config check --config cluster.yaml
+        prdp config show --config cluster.yaml --set method.beta=1e-3
+        prdp config show --key cluster.slots
+        prdp config schema
+      """,
+    subcommands: [Check.self, Show.self, SchemaText.self])
+
+  struct Check: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Says ok, or all that is wrong.",
+      discussion: """
+        Looks at keys and values, not at the files that they name. Ends with 2 where anything is \
+        wrong.
+
+        EXAMPLES
+          prdp config check --config cluster.yaml
+          prdp config check --set method.promptsPerEpoch=64 --set cluster.slots=8
+        """)
+
+    @OptionGroup var source: ConfigurationOptions
+
+    func run() throws {
+      try refusingBadInput {
+        let configuration = try source.load()
+        try configuration.validate(rankCount: configuration.cluster.slots)
+        say("\(source.config): ok")
+      }
+    }
+  }
+
+  struct Show: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Prints the configuration with every key stated, as YAML.",
+      discussion: """
+        EXAMPLES
+          prdp config show --config cluster.yaml > resolved.yaml
+          prdp config show --key run.output
+        """)
+
+    @OptionGroup var source: ConfigurationOptions
+
+    @Option(help: ArgumentHelp("Prints the value of this key alone.", valueName: "a.b"))
+    var key: String?
+
+    func run() throws {
+      try refusingBadInput {
+        let configuration = try source.load()
+        say(try key.map(configuration.yamlValue) ?? configuration.yaml())
+      }
+    }
+  }
+
+  struct SchemaText: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "schema",
+      abstract: "Explains every key: type, range, default and unit.",
+      discussion: """
+        EXAMPLES
+          prdp config schema | less
+        """)
+
+    func run() {
+      say(RunConfiguration.schema())
+    }
+  }
+}

@@ -1,0 +1,84 @@
+import PRDP
+import Torch
+import TorchNN
+
+// Shapes: B trajectories of a prompt, S trained steps, P pairs of trajectories with unequal rewards.
+
+extension Trainer {
+  /// The gradient of a step as autograd finds it when the loss itself is differentiated, through
+  /// all samples of a prompt at once: float64 [number of trained elements].
+  ///
+  /// The forward passes have the shapes of the two passes, so that both see the same bits and no
+  /// log-ratio lies within the clip range in one and beyond it in the other.
+  func wholeGraphGradient(of step: InspectedStep) throws -> Tensor {
+    let sum = try FlatGradient(policy.trainable)
+    for rollout in step.rollouts {
+      let logProbabilities = try policyGradient.recordedLogProbabilities(of: rollout)
+      let loss = try recordedLoss(
+        logProbabilities, old: rollout.old, reference: rollout.reference,
+        rewards: rollout.rewards, method)
+      // Without a pair there is no loss, and nothing to add.
+      guard let loss else { continue }
+      try loss.backward()
+      try sum.collect(scale: 1 / Double(configuration.method.promptsPerEpoch))
+    }
+    return sum.sum
+  }
+}
+
+extension PolicyGradient {
+  /// l_it of all of a rollout's samples in one graph: float64 [B, S].
+  fileprivate func recordedLogProbabilities(of rollout: Rollout) throws -> Tensor {
+    var parts: [Tensor] = []
+    try forEachMicroBatch(of: rollout) { parts.append($1) }
+    return try Tensor.concatenated(parts)
+      .reshaped([trainedSteps.count, rollout.old.trajectoryCount]).permuted([1, 0])
+      * reductionScale
+  }
+}
+
+/// PRDP's loss of one prompt, by its definition and in tensor operations alone; `nil` where all
+/// pairs are tied.
+///
+/// - Parameter logProbabilities: l, [B, S].
+/// - Source: arXiv 2402.08714v2, equations 15 to 21.
+func recordedLoss(
+  _ logProbabilities: Tensor, old: StepMatrix, reference: StepMatrix, rewards: [Double],
+  _ configuration: PRDPConfiguration
+) throws -> Tensor? {
+  let trajectories = rewards.indices
+  let pairs = trajectories.flatMap { i in
+    trajectories[(i + 1)...].filter { rewards[i] != rewards[$0] }.map { (i, $0) }
+  }
+  guard !pairs.isEmpty else { return nil }
+  let device = logProbabilities.device
+  let targets = try Tensor(
+    pairs.map { (rewards[$0] - rewards[$1]) / configuration.beta }, shape: [pairs.count]
+  ).to(device)
+  let (old, reference) = (try old.tensor().to(device), try reference.tensor().to(device))
+  let delta = try logProbabilities - old
+  let clipRange = configuration.clipRange
+
+  /// The squared errors of the pairs' differences: [P].
+  func squaredErrors(_ logRatios: Tensor) throws -> Tensor {
+    let means = try logRatios.mean(axes: [1])
+    return try (means.selecting(pairs.map(\.0)) - means.selecting(pairs.map(\.1)) - targets)
+      .squared()
+  }
+  let free = try squaredErrors(logProbabilities - reference)
+  let clipped = try squaredErrors(delta.clamped(to: -clipRange...clipRange) + (old - reference))
+  // The larger of the two: max(a, b) = (a + b + |a - b|) / 2.
+  return try ((free + clipped + (free - clipped).absolute()) * 0.5).mean()
+}
+
+extension StepMatrix {
+  /// The numbers as a tensor on the CPU: float64 [B, S].
+  func tensor() throws -> Tensor { try Tensor(values, shape: [trajectoryCount, stepCount]) }
+}
+
+/// How far a vector is from the one expected: the norm of the difference over the norm expected; 0
+/// where both vanish.
+func relativeDifference(_ found: Tensor, from expected: Tensor) throws -> Double {
+  let difference = try (found - expected).norm().item()
+  return try difference == 0 ? 0 : difference / expected.norm().item()
+}

@@ -1,0 +1,89 @@
+import Foundation
+import Testing
+import Torch
+
+@Suite struct LayerTests {
+  static let cases = [
+    TensorCase("linear with a bias", [1, 3], [11, 22, 33]) {
+      try tensor([1, 2], [1, 2])
+        .linear(weight: tensor([1, 0, 0, 1, 1, 1], [3, 2]), bias: vector(10, 20, 30))
+    },
+    TensorCase("linear without a bias", [3], [1, 2, 3]) {
+      try vector(1, 2).linear(weight: tensor([1, 0, 0, 1, 1, 1], [3, 2]), bias: nil)
+    },
+    // 1*1 + 2*2 + 4*3 + 5*4 = 37, and so on: the kernel is not turned round.
+    TensorCase("convolution", [1, 1, 2, 2], [38, 48, 68, 78]) {
+      try image().conv2d(weight: kernel(), bias: vector(1))
+    },
+    TensorCase("convolution with stride and padding", [1, 1, 2, 2], [4, 18, 36, 77]) {
+      try image().conv2d(weight: kernel(), bias: nil, stride: 2, padding: 1)
+    },
+    // Two groups of two channels: (1, 3) and (10, 20) both become (-1, 1).
+    TensorCase("group normalisation", [1, 4, 1, 1], [-1, 12, -3, 14]) {
+      try tensor([1, 3, 10, 20], [1, 4, 1, 1])
+        .groupNorm(groupCount: 2, weight: vector(1, 2, 3, 4), bias: vector(0, 10, 0, 10), eps: 0)
+    },
+    // Variance 1 and epsilon 3: deviations of 1 are divided by 2.
+    TensorCase("epsilon in group normalisation", [1, 2], [-0.5, 0.5]) {
+      try tensor([1, 3], [1, 2])
+        .groupNorm(groupCount: 1, weight: vector(1, 1), bias: vector(0, 0), eps: 3)
+    },
+    TensorCase("layer normalisation", [2, 2], [-1, 12, -1, 12]) {
+      try tensor([1, 3, 10, 20], [2, 2])
+        .layerNorm(weight: vector(1, 2), bias: vector(0, 10), eps: 0)
+    },
+    TensorCase("epsilon in layer normalisation", [2], [-0.5, 0.5]) {
+      try vector(1, 3).layerNorm(weight: vector(1, 1), bias: vector(0, 0), eps: 3)
+    },
+    TensorCase("embedding", [1, 2, 2], [5, 6, 1, 2]) {
+      try tensor([1, 2, 3, 4, 5, 6], [3, 2]).embedding(Tensor([2, 0] as [Int64], shape: [1, 2]))
+    },
+    // Scores 0 and 2 ln 3 / sqrt(4): weights 1/4 and 3/4.
+    TensorCase("attention", [1, 1, 1, 4], [3, 6, 0, 0]) {
+      try tensor([2, 0, 0, 0], [1, 1, 1, 4]).attention(key: keys(), value: values())
+    },
+    TensorCase("causal attention", [1, 1, 2, 4], [0, 0, 0, 0, 3, 6, 0, 0]) {
+      try tensor([2, 0, 0, 0, 2, 0, 0, 0], [1, 1, 2, 4])
+        .attention(key: keys(), value: values(), causal: true)
+    },
+    TensorCase("upsampling", [1, 1, 2, 4], [1, 1, 2, 2, 1, 1, 2, 2]) {
+      try tensor([1, 2], [1, 1, 1, 2]).upsampledNearest2x()
+    },
+  ]
+
+  @Test(arguments: cases)
+  func aLayerComputesWhatItsNameSays(_ layer: TensorCase) throws { try layer.check() }
+
+  @Test func attentionDoesNotDependOnTheOrderOfItsContext() throws {
+    let query = try Tensor.randn(seed: 1, shape: [2, 3, 5, 4])
+    let (key, value) = (
+      try Tensor.randn(seed: 2, shape: [2, 3, 7, 4]), try Tensor.randn(seed: 3, shape: [2, 3, 7, 4])
+    )
+    let order = [6, 2, 0, 5, 1, 4, 3]
+    let straight = try query.attention(key: key, value: value)
+    let shuffled = try query.attention(
+      key: key.selecting(order, axis: 2), value: value.selecting(order, axis: 2))
+    // A few roundings of float32 sums in another order.
+    #expect(try (straight - shuffled).absolute().maximum().item() < 1e-6)
+  }
+
+  @Test func aNormalisedGroupHasMeanZeroAndDeviationOne() throws {
+    let x = try Tensor.randn(seed: 4, shape: [2, 6, 5, 5]) * 3 + 7
+    let y = try x.groupNorm(
+      groupCount: 3, weight: .full(1, shape: [6]), bias: .zeros(shape: [6]), eps: 0)
+    let groups = try y.to(dtype: .float64).reshaped([6, 50])
+    #expect(try groups.mean(axes: [1]).absolute().maximum().item() < 1e-6)
+    #expect(try (groups.squared().mean(axes: [1]) + -1).absolute().maximum().item() < 1e-5)
+  }
+
+  private static func image() throws -> Tensor {
+    try tensor([1, 2, 3, 4, 5, 6, 7, 8, 9], [1, 1, 3, 3])
+  }
+  private static func kernel() throws -> Tensor { try tensor([1, 2, 3, 4], [1, 1, 2, 2]) }
+  private static func keys() throws -> Tensor {
+    try tensor([0, 0, 0, 0, log(3), 0, 0, 0], [1, 1, 2, 4])
+  }
+  private static func values() throws -> Tensor {
+    try tensor([0, 0, 0, 0, 4, 8, 0, 0], [1, 1, 2, 4])
+  }
+}

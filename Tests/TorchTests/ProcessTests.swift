@@ -1,0 +1,114 @@
+import Testing
+import Torch
+
+/// What belongs to the whole process is tested in one of its own, where no other test makes tensors.
+@Suite struct ProcessTests {
+  @Test func noHandleOutlivesItsTensor() async {
+    await #expect(processExitsWith: .success) {
+      let start = Runtime.liveHandleCount
+      let x = try Tensor.randn(seed: 1, shape: [4, 4])
+      try x.setRequiresGradient(true)
+      #expect(Runtime.liveHandleCount == start + 1)
+
+      func forwardAndBackward() throws {
+        let h = try x.matmul(x).activated(.quickGELU).chunks(2, axis: 0)
+        let loss = try (Tensor.concatenated(h) * h[0].expanded([2, 4]).sum()).mean()
+        try loss.backward()
+        #expect(Runtime.liveHandleCount > start + 1)
+        #expect(try x.gradient()?.values(as: Double.self).count == 16)
+        _ = try x.values(as: Float.self)
+        _ = try loss.item()
+        #expect(try x.isFinite())
+      }
+      for _ in 0..<3 {
+        try forwardAndBackward()
+        #expect(Runtime.liveHandleCount == start + 1)
+      }
+
+      func failHalfway() throws {
+        let h = try (x * 2).reshaped([16])
+        _ = try withoutGradient { try Tensor.concatenated([h, x]) }
+      }
+      #expect(throws: TensorError.self, performing: failHalfway)
+      #expect(throws: TensorError.self) { try Tensor.zeros(shape: [1 << 48]) }
+      #expect(Runtime.liveHandleCount == start + 1)
+    }
+  }
+
+  @Test func thePeakOfMemoryGrowsWithTensorsAndIsKeptAfterThem() async {
+    await #expect(processExitsWith: .success) {
+      #expect(throws: TensorError.self) { try Device.cpu.memoryBytes() }
+      Runtime.trackCPUMemory()
+      Runtime.trackCPUMemory()
+      let megabyte = 1 << 20
+      let kept = try Tensor.zeros(shape: [megabyte], dtype: .uint8)
+      try Device.cpu.resetPeakMemory()
+      let start = try Device.cpu.memoryBytes()
+      // malloc rounds a block up by a page at most.
+      #expect(start.live >= megabyte && start.live < megabyte + 65_536)
+      #expect(start.peak == start.live)
+
+      func useFourMegabytes() throws {
+        let large = try Tensor.zeros(shape: [4, megabyte], dtype: .uint8)
+        // A view takes nothing.
+        _ = try large.reshaped([-1]).narrowed(axis: 0, 0..<9)
+        #expect(try Device.cpu.memoryBytes().live >= start.live + 4 * megabyte)
+      }
+      try useFourMegabytes()
+      let after = try Device.cpu.memoryBytes()
+      #expect(after.live == start.live)
+      #expect(after.peak >= start.peak + 4 * megabyte)
+      #expect(after.peak < start.peak + 4 * megabyte + 65_536)
+
+      try Device.cpu.resetPeakMemory()
+      #expect(try Device.cpu.memoryBytes().peak == start.live)
+      #expect(kept.count == megabyte)
+    }
+  }
+
+  @Test func theGraphOfABackwardPassIsFreed() async {
+    await #expect(processExitsWith: .success) {
+      Runtime.trackCPUMemory()
+      let x = try Tensor.randn(seed: 1, shape: [256, 256])
+      try x.setRequiresGradient(true)
+      func step() throws {
+        var h = x
+        for _ in 0..<8 { h = try h.activated(.silu) }
+        try h.sum().backward()
+        x.clearGradient()
+      }
+      try step()
+      let live = try Device.cpu.memoryBytes().live
+      for _ in 0..<3 { try step() }
+      #expect(try Device.cpu.memoryBytes().live == live)
+    }
+  }
+
+  @Test func theThreadCountIsWhatWasSet() async {
+    await #expect(processExitsWith: .success) {
+      for count in [2, 1] {
+        try Runtime.setThreadCount(count)
+        #expect(Runtime.threadCount == count)
+      }
+      #expect(throws: TensorError.self) { try Runtime.setThreadCount(0) }
+    }
+  }
+
+  @Test func deterministicOperationsRepeatBitForBit() async {
+    await #expect(processExitsWith: .success) {
+      try Runtime.setDeterministic(true)
+      let table = try Tensor.randn(seed: 1, shape: [5, 64])
+      try table.setRequiresGradient(true)
+      let indices = try Tensor((0..<2000).map { Int64($0 % 5) }, shape: [2000])
+      let seed = try Tensor.randn(seed: 2, shape: [2000, 64])
+      var gradients: [[Float]] = []
+      for _ in 0..<2 {
+        try table.embedding(indices).backward(seed: seed)
+        gradients.append(try #require(try table.gradient()).values())
+        table.clearGradient()
+      }
+      #expect(gradients[0] == gradients[1])
+      try Runtime.setDeterministic(false)
+    }
+  }
+}

@@ -1,0 +1,39 @@
+"""Tests of whole runs: `python3 scripts/tests [NAME...]`, with the prdp that $PRDP names.
+
+A NAME is a part of a test's name. The last line is `N passed, N failed`.
+"""
+
+import sys
+import time
+import unittest
+from pathlib import Path
+
+
+class Result(unittest.TextTestResult):
+    """Says how long each test took, and counts those that passed."""
+
+    passed_count = 0
+
+    def startTest(self, test):
+        super().startTest(test)
+        self.started = time.monotonic()
+
+    def addSuccess(self, test):
+        super().addSuccess(test)
+        self.passed_count += 1
+
+    def stopTest(self, test):
+        super().stopTest(test)
+        self.stream.writeln(f"  took {time.monotonic() - self.started:.1f} s")
+
+
+loader = unittest.TestLoader()
+if len(sys.argv) > 1:
+    loader.testNamePatterns = [f"*{name}*" for name in sys.argv[1:]]
+folder = Path(__file__).parent
+suite = loader.discover(str(folder), top_level_dir=str(folder))
+result = unittest.TextTestRunner(sys.stdout, verbosity=2, resultclass=Result).run(suite)
+# A test counts once, however many of its cases fail.
+failed = {str(getattr(test, "test_case", test)) for test, _ in result.failures + result.errors}
+print(f"{result.passed_count} passed, {len(failed)} failed")
+sys.exit(bool(failed) or result.passed_count == 0)

@@ -1,0 +1,161 @@
+"""Runs of prdp, started as a person starts them, and what they leave behind."""
+
+import contextlib
+import json
+import os
+import signal
+import struct
+import subprocess
+import tempfile
+import time
+import zlib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PRDP = Path(os.environ.get("PRDP", ROOT / ".build/debug/prdp")).resolve()
+MODEL = Path(
+    os.environ.get("PRDP_TEST_MODEL", ROOT / "Sources/Scenes/Resources/tiny-diffusion")
+).resolve()
+
+# Seconds within which any of these runs ends; they take some seconds each.
+LIMIT = 180
+
+# What changes in cluster.yaml to make a run small. N is divided by none of 2, 3 and 4 ranks, and
+# the batches of an evaluation neither, so that shares are uneven.
+SMALL = {
+    "run.epochs": 3,
+    "cluster.threadsPerRank": 1,
+    "model.path": MODEL,
+    "method.promptsPerEpoch": 5,
+    "method.imagesPerPrompt": 4,
+    "method.innerSteps": 2,
+    "method.microBatch": 4,
+    "method.omitLastSteps": 1,
+    "sampler.steps": 4,
+    "sampler.batchSize": 2,
+    "evaluation.sets": "{unseen: Sources/Scenes/Resources/prompts/unseen.txt}",
+    "evaluation.imagesPerSet": 9,
+    "checkpoint.everyEpochs": 1,
+    "logging.progress": "plain",
+    "logging.sampleImages": 9,
+}
+
+
+class Run:
+    """A run of `prdp train` in a process group of its own; `ranks` is None for no mpirun."""
+
+    def __init__(self, ranks, settings, *arguments, config="cluster.yaml"):
+        self.output = str(settings.get("run.output", ""))
+        self.log = tempfile.TemporaryFile()
+        command = [str(PRDP), "train", "--config", str(config), *arguments]
+        for key, value in {**SMALL, **settings}.items():
+            command += ["--set", f"{key}={value}"]
+        if ranks is not None:
+            command = ["mpirun", "--oversubscribe", "--bind-to", "none", "-np", str(ranks), *command]
+        self.start = time.monotonic()
+        self.process = subprocess.Popen(
+            command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT,
+            start_new_session=True,
+            # Ignored where these tests were started in the background by a script.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+            env={
+                **os.environ, "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"})
+
+    def wait(self):
+        """Waits for the end; returns the exit code."""
+        try:
+            code = self.process.wait(LIMIT - (time.monotonic() - self.start))
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            raise AssertionError(f"still running after {LIMIT} s:\n{self.text()}") from None
+        self.seconds = time.monotonic() - self.start
+        return code
+
+    def text(self):
+        """Standard output and standard error so far."""
+        self.log.seek(0)
+        return self.log.read().decode(errors="replace")
+
+    def finish(self):
+        """Waits for the end, which has to be a good one."""
+        code = self.wait()
+        assert code == 0, f"exit code {code}:\n{self.text()}"
+        return self
+
+    def rank_ids(self):
+        """The process ids of the ranks, in no order; without mpirun of the one process."""
+        return [
+            number for number, words in processes()
+            if words[0] == str(PRDP) and f"run.output={self.output}" in words]
+
+
+def scratch_folder(test_class):
+    """A folder that goes away with the tests of a class."""
+    folder = tempfile.TemporaryDirectory()
+    test_class.addClassCleanup(folder.cleanup)
+    return Path(folder.name)
+
+
+def processes():
+    """The process id and the words of the command line of every process."""
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        with contextlib.suppress(OSError):
+            words = (entry / "cmdline").read_bytes().decode(errors="replace").split("\0")
+            yield int(entry.name), words
+
+
+def left_running(output, within=5):
+    """Command lines that name the run folder and are still there some seconds later."""
+    end = time.monotonic() + within
+    while True:
+        found = [" ".join(words) for _, words in processes() if f"run.output={output}" in words]
+        if not found or time.monotonic() > end:
+            return found
+        time.sleep(0.05)
+
+
+def records(output, kind):
+    """The records of one kind in a run's metrics.jsonl."""
+    lines = Path(output, "metrics.jsonl").read_text().splitlines()
+    return [record for record in map(json.loads, lines) if record["kind"] == kind]
+
+
+def final_state(output):
+    """The bytes of every file with tensors in the newest checkpoint, by name."""
+    newest = max(Path(output, "checkpoints").glob("step-*"))
+    return {path.name: path.read_bytes() for path in sorted(newest.glob("*.safetensors"))}
+
+
+def png_pixels(path):
+    """The width of an 8-bit RGB picture without interlacing, and its samples row by row."""
+    data = path.read_bytes()
+    assert data[:8] == b"\x89PNG\r\n\x1a\n", path
+    packed, place = b"", 8
+    while place < len(data):
+        length, kind = struct.unpack(">I4s", data[place:place + 8])
+        body = data[place + 8:place + 8 + length]
+        if kind == b"IHDR":
+            width, _, *form = struct.unpack(">IIBBBBB", body)
+            assert form == [8, 2, 0, 0, 0], (path, form)
+        elif kind == b"IDAT":
+            packed += body
+        place += length + 12
+    raw, stride, above, pixels = zlib.decompress(packed), width * 3, bytes(width * 3), bytearray()
+    for start in range(0, len(raw), stride + 1):
+        row = bytearray(raw[start + 1:start + 1 + stride])
+        for x in range(stride):
+            left, corner = (row[x - 3], above[x - 3]) if x >= 3 else (0, 0)
+            row[x] = row[x] + predicted(raw[start], left, above[x], corner) & 255
+        pixels += row
+        above = row
+    return width, bytes(pixels)
+
+
+def predicted(filter_type, left, above, corner):
+    """What a PNG filter predicts of a sample."""
+    if filter_type == 4:
+        estimate = left + above - corner
+        return min((left, above, corner), key=lambda value: abs(estimate - value))
+    return (0, left, above, (left + above) // 2)[filter_type]
