@@ -1,6 +1,7 @@
 import Foundation
 
 /// Runs `body` with a new empty folder, which is gone afterwards.
+@discardableResult
 public func withTemporaryFolder<Result>(_ body: (URL) throws -> Result) throws -> Result {
   let folder = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
   try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)

@@ -67,7 +67,8 @@ class Dump:
         return load_file(self.folder / f"{name}.safetensors")
 
     def check_shape(self, entry):
-        axes = [eval(axis, {}, self.axes) for axis in entry["shape"].strip("[]").split(",")]
+        axes = [sum(self.axes[term] if term in self.axes else int(term) for term in axis.split(" + "))
+                for axis in entry["shape"].strip("[]").split(", ")]
         assert list(self.tensors[entry["name"]].shape) == axes, entry
 
     def __getitem__(self, name):

@@ -75,10 +75,13 @@ VARIANTS = {
     "Stable Diffusion 2": (dict(bos_token=added(START, True), eos_token=added(END, True), unk_token=added(END, True), pad_token="!"), None, None),
     "names alone": (dict(), dict(pad_token="!"), None),
     "map overruled by the list": (dict(pad_token=END, added_tokens_decoder={"604": dict(content=END, normalized=True, special=True)}), dict(pad_token="!"), None),
-    "a placeholder": (dict(added_tokens_decoder={"605": dict(content="<Cat>", lstrip=False, normalized=True, rstrip=False, single_word=False, special=False)}), None, None),
+    "placeholders": (dict(added_tokens_decoder={
+        "605": dict(content="<Cat>", lstrip=False, normalized=True, rstrip=False, single_word=False, special=False),
+        "606": dict(content="<Cat>s", lstrip=False, normalized=True, rstrip=False, single_word=False, special=False)}), None, None),
     "an older placeholder": (dict(), None, {END: 604, "<Cat>": 605}),
+    "an older placeholder, and the end named": (dict(eos_token=END), None, {END: 604, "<Cat>": 605}),
 }
-VARIANT_TEXTS = ["", "red!", "a!!b", "A<|ENDOFTEXT|>!!A", "a" + END + "a", "<|StartOfText|>red", "a<cat>b", "a <CAT> b", "<|endoftext|>!<cat>"]
+VARIANT_TEXTS = ["", "red!", "a!!b", "A<|ENDOFTEXT|>!!A", "a" + END + "a", "<|StartOfText|>red", "a<cat>b", "a <CAT> b", "<|endoftext|>!<cat>", "<cat>s <cat>t"]
 
 
 def variant(name, configuration, special_tokens_map, added_tokens):

@@ -96,7 +96,7 @@ struct FiniteDifferences {
 
   private func logProbabilities(at index: Int, shiftedBy shift: Double) throws -> StepMatrix {
     var element = index
-    let tensor = try parameters.first { parameter in
+    let tensor = parameters.first { parameter in
       let isHere = element < parameter.tensor.count
       if !isHere { element -= parameter.tensor.count }
       return isHere

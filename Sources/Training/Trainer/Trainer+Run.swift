@@ -72,6 +72,7 @@ extension Trainer {
     } else if isDue(configuration.logging.gridEveryEpochs) {
       try drawGrids()
     }
+    // Last, so that a run which goes on from here has all of this behind it.
     if isDue(configuration.checkpoint.everyEpochs) { save() }
   }
 

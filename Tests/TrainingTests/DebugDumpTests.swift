@@ -1,0 +1,140 @@
+import ClusterConfiguration
+import Foundation
+import Testing
+
+@testable import Training
+
+/// Steps written by debug runs, computed again by PyTorch and diffusers.
+@Suite struct DebugDumpTests {
+  struct DumpCase: Sendable {
+    let name: String
+    let training: RunConfiguration.Model.Training
+    let reduction: RunConfiguration.Method.Reduction
+    let guidance: Double
+    let rewards: Rewards
+    let clippedShare: ClosedRange<Double>
+  }
+
+  enum Rewards: Sendable {
+    case distinct, someTied, correctness
+  }
+
+  static let cases = [
+    DumpCase(
+      name: "full-mean", training: .full, reduction: .mean, guidance: 3, rewards: .someTied,
+      clippedShare: 0.2...0.8),
+    DumpCase(
+      name: "full-sum", training: .full, reduction: .sum, guidance: 1, rewards: .distinct,
+      clippedShare: 0.2...0.8),
+    DumpCase(
+      name: "lora-sum", training: .lora, reduction: .sum, guidance: 3, rewards: .someTied,
+      clippedShare: 0.2...0.8),
+    DumpCase(
+      name: "lora-mean", training: .lora, reduction: .mean, guidance: 1, rewards: .distinct,
+      clippedShare: 0.2...0.8),
+    // A random model draws nothing that is correct: all pairs are tied, and there is no gradient.
+    DumpCase(
+      name: "all-tied", training: .full, reduction: .sum, guidance: 1, rewards: .correctness,
+      clippedShare: 0...1),
+  ]
+
+  @Test(.enabled(if: hasDiffusers, "needs diffusers in .venv: scripts/setup --golden"))
+  func pyTorchAndDiffusersComputeTheSameSteps() throws {
+    try withScratchFolder { folder in
+      for dumpCase in Self.cases { try dump(dumpCase, in: folder) }
+      // One dump with a false setting, so that the script is seen to fail.
+      try FileManager.default.copyItem(
+        atPath: "\(folder)/full-mean", toPath: "\(folder)/tampered")
+      try changeGuidance(in: "\(folder)/tampered/step.json")
+
+      let names = Self.cases.map(\.name) + ["tampered"]
+      let end = try Self.python(
+        ["\(DebugFixture.packageRoot.path)/scripts/golden/check_dump.py"]
+          + names.map { "\(folder)/\($0)" } + ["\(folder)/model"])
+      print(end.output)
+      #expect(end.exitCode == 1, "\(end.output)")
+      let parts = end.output.components(separatedBy: "\(folder)/").dropFirst()
+      #expect(parts.map { $0.prefix { $0 != ":" } }.elementsEqual(names.map { $0[...] }))
+      for part in parts.dropLast() {
+        #expect(part.contains("all agree") && !part.contains("FAILED"), "\(part)")
+      }
+      for comparison in ["guided predictions", "l_it  ", "gradient with"] {
+        #expect(
+          try #require(parts.last).split(separator: "\n").contains {
+            $0.contains(comparison) && $0.hasSuffix("FAILED")
+          }, "\(comparison)")
+      }
+    }
+  }
+
+  private func dump(_ dumpCase: DumpCase, in folder: String) throws {
+    var configuration = try DebugFixture.configuration(in: folder)
+    let isMean = dumpCase.reduction == .mean
+    let isLoRA = dumpCase.training == .lora
+    configuration.run.output = "\(folder)/run-\(dumpCase.name)"
+    configuration.model.training = dumpCase.training
+    configuration.model.lora.rank = 2
+    configuration.method.reduction = dumpCase.reduction
+    // 1,024 latent elements.
+    configuration.method.clipRange = 0.02 / (isMean ? 1024 : 1)
+    configuration.method.beta = 1e-3 * (isMean ? 1024 : 1)
+    configuration.optimizer.learningRate = isLoRA ? 1e-3 : 1e-4
+    configuration.sampler.guidance = dumpCase.guidance
+    let reward: HandMadeReward?
+    switch dumpCase.rewards {
+    case .distinct: reward = HandMadeReward(scores: [0.1, 0.7, 0.2, 0.9])
+    case .someTied: reward = HandMadeReward(scores: [0.5, 0, 0.5, 1])
+    case .correctness:
+      reward = nil
+      configuration.rewards = [.init(name: "scene-correct")]
+    }
+    let (outcome, lines) = try DebugFixture.run(
+      configuration, reward: reward, dumpFolder: "\(folder)/\(dumpCase.name)")
+    #expect(outcome == .completed, "\(dumpCase.name): \(lines.last ?? "")")
+
+    let record = try record(of: "\(folder)/\(dumpCase.name)/step.json")
+    let clipped = try #require(record["clipFraction"] as? Double)
+    #expect(dumpCase.clippedShare.contains(clipped), "\(dumpCase.name): \(clipped)")
+    let tied = try #require(record["tiedPairFraction"] as? Double)
+    switch dumpCase.rewards {
+    case .distinct: #expect(tied == 0)
+    case .someTied: #expect(tied == 1.0 / 6)
+    case .correctness: #expect(tied == 1)
+    }
+  }
+
+  private func record(of path: String) throws -> [String: Any] {
+    try #require(
+      try JSONSerialization.jsonObject(with: contents(of: path)) as? [String: Any])
+  }
+
+  private func changeGuidance(in path: String) throws {
+    var record = try record(of: path)
+    var settings = try #require(record["settings"] as? [String: Any])
+    settings["guidance"] = 2.9
+    record["settings"] = settings
+    try JSONSerialization.data(withJSONObject: record).write(to: URL(filePath: path))
+  }
+
+  static let hasDiffusers =
+    (try? python(
+      ["-c", "import sys, importlib.util as u; sys.exit(u.find_spec('diffusers') is None)"]))?
+    .exitCode == 0
+
+  /// Runs the project's own Python.
+  private static func python(_ arguments: [String]) throws -> (exitCode: Int32, output: String) {
+    let process = Process()
+    process.executableURL = DebugFixture.packageRoot.appending(path: ".venv/bin/python")
+    process.arguments = arguments
+    process.environment = ProcessInfo.processInfo.environment.merging(["OMP_NUM_THREADS": "1"]) {
+      $1
+    }
+    let pipe = Pipe()
+    process.standardOutput = pipe
+    process.standardError = pipe
+    try process.run()
+    let output = try pipe.fileHandleForReading.readToEnd() ?? Data()
+    process.waitUntilExit()
+    return (process.terminationStatus, String(decoding: output, as: UTF8.self))
+  }
+}
