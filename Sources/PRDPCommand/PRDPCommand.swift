@@ -17,7 +17,7 @@ struct PRDPCommand: ParsableCommand {
         prdp train --config cluster.yaml --set method.beta=1e-4 --resume latest
         prdp config check --config cluster.yaml
         prdp scenes render --output scenes.png
-        prdp --generate-completion-script bash > ~/.local/share/bash-completion/completions/prdp
+        prdp --generate-completion-script bash > prdp.bash
       """,
     version: "0.1.0",
     subcommands: [Train.self, Calibrate.self, Pretrain.self, Config.self, ScenesCommand.self])

@@ -57,7 +57,8 @@ public final class StableDiffusionModel {
     let unetConfiguration = try UNetConfiguration(contentsOf: layout.unetConfiguration)
     let autoencoderConfiguration = try AutoencoderConfiguration(
       contentsOf: layout.autoencoderConfiguration)
-    try Self.checkFit(layout, textConfiguration, unetConfiguration, autoencoderConfiguration)
+    try Self.checkFit(
+      layout, tokenizer, textConfiguration, unetConfiguration, autoencoderConfiguration)
 
     let textFile = try SafetensorsFile(URL(filePath: layout.textEncoderWeights))
     textEncoderParameters = ParameterStore(.files([textFile]), device: device)
@@ -99,9 +100,17 @@ public final class StableDiffusionModel {
   }
 
   private static func checkFit(
-    _ layout: ModelFolder, _ text: CLIPTextConfiguration, _ unet: UNetConfiguration,
-    _ autoencoder: AutoencoderConfiguration
+    _ layout: ModelFolder, _ tokenizer: CLIPTokenizer, _ text: CLIPTextConfiguration,
+    _ unet: UNetConfiguration, _ autoencoder: AutoencoderConfiguration
   ) throws(ModelError) {
+    for (key, found, needed) in [
+      ("vocab_size", text.vocabularyCount, tokenizer.vocabularyCount),
+      ("max_position_embeddings", text.positionCount, tokenizer.modelMaxLength),
+    ] where found < needed {
+      throw .invalid(
+        path: layout.textEncoderConfiguration, key: key,
+        expected: "the tokenizer's \(needed) or more", found: "\(found)")
+    }
     guard unet.crossAttentionWidth == text.hiddenWidth else {
       throw .invalid(
         path: layout.unetConfiguration, key: "cross_attention_dim",

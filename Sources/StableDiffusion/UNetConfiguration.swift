@@ -105,30 +105,41 @@ public struct UNetConfiguration: Sendable, Equatable {
     try json.require("mid_block_type", oneOf: ["UNetMidBlock2DCrossAttn"])
     try json.require("resnet_time_scale_shift", oneOf: ["default"])
     try json.require("time_embedding_type", oneOf: ["positional"])
+    try json.require("attention_type", oneOf: ["default"])
     try json.require("conv_in_kernel", oneOf: ["3"])
     try json.require("conv_out_kernel", oneOf: ["3"])
     try json.require("downsample_padding", oneOf: ["1"])
     try json.require("mid_block_scale_factor", oneOf: ["1"])
+    try json.require("resnet_out_scale_factor", oneOf: ["1"])
     for key in [
       "only_cross_attention", "dual_cross_attention", "center_input_sample",
-      "resnet_skip_time_act", "class_embeddings_concat",
+      "resnet_skip_time_act", "class_embeddings_concat", "mid_block_only_cross_attention",
     ] {
       try json.require(key, oneOf: ["false"])
     }
     for key in [
-      "addition_embed_type", "class_embed_type", "encoder_hid_dim", "time_cond_proj_dim",
-      "reverse_transformer_layers_per_block",
+      "addition_embed_type", "class_embed_type", "num_class_embeds", "encoder_hid_dim",
+      "encoder_hid_dim_type", "time_cond_proj_dim", "time_embedding_dim", "time_embedding_act_fn",
+      "timestep_post_act", "cross_attention_norm", "reverse_transformer_layers_per_block",
     ] {
       try json.require(key, oneOf: ["null"])
     }
   }
 
   private func checkDivisibility(_ path: String) throws(ModelError) {
+    let factor = 1 << (blockOutChannels.count - 1)
+    guard sampleSize > 0, sampleSize % factor == 0 else {
+      throw .invalid(
+        path: path, key: "sample_size",
+        expected: "a multiple of \(factor), which \(blockOutChannels.count) levels halve down to 1",
+        found: "\(sampleSize)")
+    }
     for (index, channels) in blockOutChannels.enumerated() {
       let heads = headCounts[index]
       guard channels > 0, normGroupCount > 0, channels % normGroupCount == 0 else {
         throw .invalid(
-          path: path, key: "block_out_channels", expected: "multiples of norm_num_groups "
+          path: path, key: "block_out_channels",
+          expected: "multiples of norm_num_groups "
             + "\(normGroupCount)", found: "\(blockOutChannels)")
       }
       guard heads > 0, channels % heads == 0 else {

@@ -18,7 +18,9 @@ public final class FlatGradient {
   }
 
   /// Starts again from zero.
-  public func reset() throws { sum = try .zeros(shape: sum.shape, dtype: .float64, device: sum.device) }
+  public func reset() throws {
+    sum = try .zeros(shape: sum.shape, dtype: .float64, device: sum.device)
+  }
 
   /// Adds the gradients that backward passes left at the parameters, and clears those.
   public func collect(scale: Double = 1) throws {

@@ -16,7 +16,8 @@ import Testing
 
   @Test func aPictureWithPartialCreditIsWrong() throws {
     let picture = TestScenes.morph(
-      .circle, .star, share: 0.5, color: Scene.Color.red.rgb, background: Scene.Background.white.rgb)
+      .circle, .star, share: 0.5, color: Scene.Color.red.rgb, background: Scene.Background.white.rgb
+    )
     let prompts = ["a large red circle on a white background"]
     let alignment = try SceneAlignmentReward().score([picture], prompts: prompts)[0]
     #expect(alignment > 0.1 && alignment < 0.9)

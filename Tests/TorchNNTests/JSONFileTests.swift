@@ -36,7 +36,8 @@ import TorchNN
     let text: String
     let read: @Sendable (JSONFile) throws -> Void
 
-    init(_ contents: String, _ text: String, _ read: @escaping @Sendable (JSONFile) throws -> Void) {
+    init(_ contents: String, _ text: String, _ read: @escaping @Sendable (JSONFile) throws -> Void)
+    {
       self.contents = contents
       self.text = text
       self.read = read

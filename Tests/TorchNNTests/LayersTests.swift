@@ -20,7 +20,9 @@ import TorchNN
         bare(x), from: x.matmul(tensor("b.weight").permuted([1, 0]))) < 1e-6)
   }
 
-  @Test(arguments: [(1, 1, nil, [6, 5]), (3, 1, nil, [6, 5]), (3, 2, nil, [3, 3]), (3, 2, 0, [2, 2])])
+  @Test(arguments: [
+    (1, 1, nil, [6, 5]), (3, 1, nil, [6, 5]), (3, 2, nil, [3, 3]), (3, 2, 0, [2, 2]),
+  ])
   func aConvolutionKeepsTheSizeUnlessToldOtherwise(
     kernel: Int, stride: Int, padding: Int?, size: [Int]
   ) throws {

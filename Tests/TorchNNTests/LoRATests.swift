@@ -82,7 +82,8 @@ import TorchNN
     try network.train()
     let adapters = try #require(network.store.adapters).parameters
     let x = try Tensor.randn(seed: 4, shape: [1, 3, 6, 5])
-    let update = try adapters[3].tensor.reshaped([4, 2])
+    let update =
+      try adapters[3].tensor.reshaped([4, 2])
       .matmul(adapters[2].tensor.reshaped([2, 27])).reshaped([4, 3, 3, 3]) * 3
     let expected = try x.conv2d(
       weight: network.store.parameters[2].tensor + update,
@@ -153,7 +154,8 @@ import TorchNN
   func aTargetThatNamesNoLayerIsRefused(targets: [String], unmatched: String) {
     let error = #expect(throws: NNError.self) { try Network(targets: targets) }
     #expect(
-      error?.description == "no layer is named by LoRA target \(unmatched); a target is the end of a "
+      error?.description
+        == "no layer is named by LoRA target \(unmatched); a target is the end of a "
         + "layer's path, such as to_q or to_out.0")
   }
 }

@@ -111,7 +111,10 @@ import TorchNN
   static let schedules: [(LearningRateSchedule, [Double])] = [
     (.constant(warmupSteps: 0), [1, 1, 1]),
     (.constant(warmupSteps: 3), [0.25, 0.5, 0.75, 1, 1]),
-    (.cosine(warmupSteps: 0, totalSteps: 4), [1, 0.8535533905932737, 0.5, 0.1464466094067262, 0, 0]),
+    (
+      .cosine(warmupSteps: 0, totalSteps: 4),
+      [1, 0.8535533905932737, 0.5, 0.1464466094067262, 0, 0]
+    ),
     (.cosine(warmupSteps: 1, totalSteps: 3), [0.5, 1, 0.5, 0, 0]),
     (.cosine(warmupSteps: 2, totalSteps: 2), [1.0 / 3, 2.0 / 3, 1, 0]),
   ]

@@ -14,7 +14,9 @@ import Torch
       weight -= c.learningRate * c.weightDecay * weight
       first = c.beta1 * first + (1 - c.beta1) * gradient
       second = c.beta2 * second + (1 - c.beta2) * gradient * gradient
-      func power(_ base: Double) -> Double { (0..<Int(step)).reduce(1) { value, _ in value * base } }
+      func power(_ base: Double) -> Double {
+        (0..<Int(step)).reduce(1) { value, _ in value * base }
+      }
       let (mean, square) = (first / (1 - power(c.beta1)), second / (1 - power(c.beta2)))
       weight -= c.learningRate * mean / (square.squareRoot() + c.epsilon)
     }
@@ -29,7 +31,8 @@ import Torch
       // The rate may change between steps.
       coefficients.learningRate = 0.1 / Double(1 + step)
       let gradients = [0.3, -0.7, 1e-4].map { $0 * Double(step - 4) }
-      try lists.update([vector(gradients[0], gradients[1]), tensor([gradients[2]], [1, 1])], coefficients)
+      try lists.update(
+        [vector(gradients[0], gradients[1]), tensor([gradients[2]], [1, 1])], coefficients)
       for index in references.indices { references[index].update(gradients[index], coefficients) }
     }
     let found = try lists.parameters.flatMap { try $0.values(as: Double.self) }
@@ -53,7 +56,9 @@ import Torch
     try lists.update(
       [vector(1e-3, -4, 1e6)],
       AdamWCoefficients(learningRate: 0.25, beta1: 0.9, beta2: 0.999, epsilon: 0, weightDecay: 0))
-    for (found, expected) in zip(try lists.parameters[0].values(as: Double.self), [-0.25, 0.25, -0.25]) {
+    for (found, expected) in zip(
+      try lists.parameters[0].values(as: Double.self), [-0.25, 0.25, -0.25])
+    {
       #expect(abs(found - expected) < 1e-12)
     }
   }
@@ -66,10 +71,18 @@ import Torch
     #expect(
       count?.description
         == "adamWStep(0 tensors, 1 tensors, 1 tensors, 1 tensors): expected 1 of each")
-    #expect(throws: TensorError.self) { try lists.update([vector(1, 2, 3)], coefficients) }
+    let shape = #expect(throws: TensorError.self) {
+      try lists.update([vector(1, 2, 3)], coefficients)
+    }
+    #expect(
+      shape?.description
+        == "adamWStep(float64 [2]): tensor 0 must be like its parameter, double [2] on cpu; it is "
+        + "double [3] on cpu")
     #expect(throws: TensorError.self) {
       try lists.update([Tensor([1, 2] as [Float], shape: [2])], coefficients)
     }
+    // Nothing has moved.
+    #expect(try lists.steps[0].item() == 0)
     #expect(try lists.parameters[0].values() == [1.0, 2])
   }
 

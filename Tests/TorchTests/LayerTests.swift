@@ -57,7 +57,8 @@ import Torch
   @Test func attentionDoesNotDependOnTheOrderOfItsContext() throws {
     let query = try Tensor.randn(seed: 1, shape: [2, 3, 5, 4])
     let (key, value) = (
-      try Tensor.randn(seed: 2, shape: [2, 3, 7, 4]), try Tensor.randn(seed: 3, shape: [2, 3, 7, 4])
+      try Tensor.randn(seed: 2, shape: [2, 3, 7, 4]),
+      try Tensor.randn(seed: 3, shape: [2, 3, 7, 4])
     )
     let order = [6, 2, 0, 5, 1, 4, 3]
     let straight = try query.attention(key: key, value: value)

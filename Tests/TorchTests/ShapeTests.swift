@@ -17,7 +17,9 @@ import Torch
     TensorCase("rows selected", [3, 3], [4, 5, 6, 1, 2, 3, 4, 5, 6]) {
       try table().selecting([1, 0, 1])
     },
-    TensorCase("columns selected", [2, 2], [3, 1, 6, 4]) { try table().selecting([2, 0], axis: 1) },
+    TensorCase("columns selected", [2, 2], [3, 1, 6, 4]) {
+      try table().selecting([2, 0], axis: 1)
+    },
     TensorCase("second of three chunks", [2, 1], [2, 5]) { try table().chunks(3, axis: 1)[1] },
     TensorCase("second of two chunks from the end", [1, 3], [4, 5, 6]) {
       try table().chunks(2, axis: -2)[1]

@@ -9,7 +9,8 @@ struct TensorCase: Sendable, CustomTestStringConvertible {
   let run: @Sendable () throws -> Tensor
 
   init(
-    _ name: String, _ shape: [Int], _ values: [Double], _ run: @escaping @Sendable () throws -> Tensor
+    _ name: String, _ shape: [Int], _ values: [Double],
+    _ run: @escaping @Sendable () throws -> Tensor
   ) {
     self.name = name
     self.shape = shape

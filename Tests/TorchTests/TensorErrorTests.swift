@@ -39,7 +39,9 @@ import Torch
     Failure("conv2d(float32 [1, 3, 4, 4], float32 [2, 4, 3, 3]): Given groups=1, weight of size") {
       _ = try zeros([1, 3, 4, 4]).conv2d(weight: zeros([2, 4, 3, 3]), bias: nil)
     },
-    Failure("groupNorm(float32 [1, 3, 2, 2], float32 [3], float32 [3]): Expected number of channels") {
+    Failure(
+      "groupNorm(float32 [1, 3, 2, 2], float32 [3], float32 [3]): Expected number of channels"
+    ) {
       _ = try zeros([1, 3, 2, 2])
         .groupNorm(groupCount: 2, weight: zeros([3]), bias: zeros([3]), eps: 1)
     },

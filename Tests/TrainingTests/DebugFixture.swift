@@ -13,6 +13,9 @@ import Torch
 
 /// A model with random weights, as small as one can be, and runs with it.
 enum DebugFixture {
+  /// Elements of a latent, D.
+  static let latentElementCount = 4 * 8 * 8
+
   /// The folder of the package.
   static let packageRoot = URL(filePath: #filePath).resolvingSymlinksInPath()
     .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
@@ -33,10 +36,10 @@ enum DebugFixture {
         vocabularyCount: tokenizer.vocabularyCount, hiddenWidth: 16, intermediateWidth: 32,
         layerCount: 1, headCount: 2, positionCount: 24),
       unet: UNetConfiguration(
-        sampleSize: 16, channels: 4, blockOutChannels: [8, 16], hasAttention: [false, true],
+        sampleSize: 8, channels: 4, blockOutChannels: [8, 16], hasAttention: [false, true],
         layersPerBlock: 1, crossAttentionWidth: 16, headCounts: [2, 2], normGroupCount: 4),
       autoencoder: AutoencoderConfiguration(
-        sampleSize: 64, blockOutChannels: [8, 8, 16], layersPerBlock: 1, latentChannels: 4,
+        sampleSize: 64, blockOutChannels: [4, 4, 8, 8], layersPerBlock: 1, latentChannels: 4,
         normGroupCount: 4, scalingFactor: 1, hasMidAttention: false),
       scheduler: SchedulerConfiguration(), seed: 1, device: .cpu)
   }
@@ -65,7 +68,7 @@ enum DebugFixture {
     configuration.method.microBatch = 5
     configuration.optimizer.learningRate = 1e-4
     configuration.optimizer.warmupSteps = 0
-    configuration.sampler.steps = 6
+    configuration.sampler.steps = 5
     configuration.sampler.batchSize = 4
     configuration.evaluation.sets = []
     configuration.logging.progress = .none

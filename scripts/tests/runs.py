@@ -37,7 +37,7 @@ SMALL = {
     "evaluation.imagesPerSet": 9,
     "checkpoint.everyEpochs": 1,
     "logging.progress": "plain",
-    "logging.sampleImages": 9,
+    "logging.sampleImages": 4,
 }
 
 

@@ -1,5 +1,6 @@
 """Wrong input: one clear message, exit code 2, and soon."""
 
+import os
 import shutil
 import unittest
 from dataclasses import dataclass, field
@@ -92,5 +93,7 @@ class InputTests(unittest.TestCase):
         self.assertEqual(code, 2, run.text())
         self.assertEqual(run.text().count(case.message), 1, run.text())
         self.assertEqual(run.text().count("error:"), 1, run.text())
-        self.assertLess(run.seconds, 5, run.text())
+        # A machine that has other work too gives this run a share of its time.
+        load = max(1, os.getloadavg()[0] / os.cpu_count())
+        self.assertLess(run.seconds, 5 * load, run.text())
         self.assertEqual(runs.left_running(settings["run.output"]), [])

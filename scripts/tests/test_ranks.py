@@ -63,8 +63,10 @@ class RanksTests(unittest.TestCase):
         # One level for a sample on the border between two: 1e-4 is far less than a level.
         def check(one, several):
             for name in ("before-unseen.png", "after-unseen.png"):
-                expected, actual = (
-                    runs.png_pixels(Path(output, "samples", name)) for output in (one, several))
+                paths = [Path(output, "samples", name) for output in (one, several)]
+                if paths[0].read_bytes() == paths[1].read_bytes():
+                    continue
+                expected, actual = map(runs.png_pixels, paths)
                 self.assertEqual(actual[0], expected[0], name)
                 samples = zip(actual[1], expected[1], strict=True)
                 differences = [abs(a - b) for a, b in samples if a != b]

@@ -113,5 +113,5 @@ private func largestDifference(_ a: [Double], _ b: [Double]) -> Double {
 
 extension [Double] {
   /// The largest element, NaN where there is one; 0 of none.
-  var largest: Double { reduce(0) { $1 <= $0 ? $0 : $1 } }
+  var largest: Double { reduce(0) { $0.isNaN || $1 <= $0 ? $0 : $1 } }
 }

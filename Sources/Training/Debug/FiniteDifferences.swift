@@ -22,10 +22,11 @@ struct FiniteDifferences {
   /// How far a log-probability may move, under the run's reduction.
   private let room: Double
 
-  private static let largestCount = 3
-  private static let randomCount = 3
+  private static let largestCount = 2
+  private static let randomCount = 2
   /// In nats: the loss bends little within it.
-  private static let mostRoom = 1e-3
+  private static let mostRoom = 1e-4
+  private static let longestShift = 1e-4
 
   init(_ trainer: Trainer, _ rollout: Rollout, inner: Int) throws {
     let model = trainer.policy.model
@@ -56,36 +57,40 @@ struct FiniteDifferences {
       Self.mostRoom * pass.reductionScale)
   }
 
-  /// The largest error of the gradient at a parameter, relative to its size there or to a
-  /// thousandth of the largest gradient, whichever is more.
+  /// The largest error of the gradient at a parameter, beyond what rounding of the loss makes of a
+  /// difference, relative to its size there or to a thousandth of the largest gradient, whichever
+  /// is more.
   func largestError() throws -> Double {
     let weights = try objective(present).weights
     _ = try policyGradient.backpropagate(weights, through: rollout)
     let sum = try FlatGradient(parameters)
     try sum.collect()
     let gradient: [Double] = try sum.sum.values()
-    let order = gradient.indices.sorted { abs(gradient[$0]) > abs(gradient[$1]) }
     let random = (0..<Self.randomCount).map {
-      Int(noiseSeed(runSeed: 0, position: rollout.position, imageIndex: $0) % UInt64(order.count))
+      Int(
+        noiseSeed(runSeed: 0, position: rollout.position, imageIndex: $0) % UInt64(gradient.count))
     }
-    let floor = 1e-3 * abs(gradient[order[0]])
-    return try (order.prefix(Self.largestCount) + random).map { index in
-      let error = abs(try centralDifference(at: index) - gradient[index])
-      return error == 0 ? 0 : error / max(abs(gradient[index]), floor)
+    let indices = Self.largest(Self.largestCount, of: gradient) + random
+    let floor = 1e-3 * abs(gradient[indices[0]])
+    return try indices.map { index in
+      let difference = try centralDifference(at: index)
+      let error = abs(difference.value - gradient[index])
+      // Written so that NaN is not taken for rounding.
+      return error <= difference.rounding
+        ? 0 : (error - difference.rounding) / max(abs(gradient[index]), floor)
     }.largest
   }
 
-  /// The derivative of the loss by the parameter element at `index` of the flat gradient.
-  private func centralDifference(at index: Int) throws -> Double {
+  /// The derivative of the loss by the parameter element at `index` of the flat gradient, and how
+  /// much of it can be the rounding of two losses.
+  private func centralDifference(at index: Int) throws -> (value: Double, rounding: Double) {
     let probe = 1e-6
-    let slope = zip(
-      try logProbabilities(at: index, shiftedBy: probe).values,
-      try logProbabilities(at: index, shiftedBy: -probe).values
-    ).map { abs($0 - $1) / (2 * probe) }.largest
-    let shift = min(room / max(slope, .leastNormalMagnitude), 1e-3)
+    let slope = zip(try logProbabilities(at: index, shiftedBy: probe).values, present.values)
+      .map { abs($0 - $1) / probe }.largest
+    let shift = min(room / max(slope, .leastNormalMagnitude), Self.longestShift)
     let above = try objective(logProbabilities(at: index, shiftedBy: shift)).loss
     let below = try objective(logProbabilities(at: index, shiftedBy: -shift)).loss
-    return (above - below) / (2 * shift)
+    return ((above - below) / (2 * shift), 2 * max(above, below).ulp / shift)
   }
 
   private func objective(_ logProbabilities: StepMatrix) throws -> PromptObjective {
@@ -109,6 +114,19 @@ struct FiniteDifferences {
     let result = try policyGradient.logProbabilities(of: rollout)
     try tensor.assign(Tensor(values, shape: tensor.shape))
     return result
+  }
+
+  /// The indices of the largest magnitudes, the largest first.
+  private static func largest(_ count: Int, of values: [Double]) -> [Int] {
+    var largest: [Int] = []
+    while largest.count < min(count, values.count) {
+      var best: Int?
+      for index in values.indices where !largest.contains(index) {
+        if best.map({ abs(values[$0]) < abs(values[index]) }) ?? true { best = index }
+      }
+      largest += [best].compactMap(\.self)
+    }
+    return largest
   }
 
   /// The widest gap between neighbours in the middle half of sorted numbers.

@@ -8,6 +8,7 @@ public enum NumericalFailure: Error, Equatable, CustomStringConvertible {
   /// A check of the debug mode found a figure beyond its limit.
   case check(name: String, figure: String, limit: String)
 
+  /// What happened, and what to do.
   public var description: String {
     switch self {
     case .gradient(let norm, let step):
@@ -19,9 +20,9 @@ public enum NumericalFailure: Error, Equatable, CustomStringConvertible {
         + "training; at most a tenth of method.clipRange, \(tolerance), is allowed: use float32, "
         + "a larger method.clipRange, or a larger method.omitLastSteps"
     case .check(let name, let figure, let limit):
-      return "the check \"\(name)\" gave \(figure), and at most \(limit) is allowed: the numbers of "
-        + "this run cannot be trusted; repeat it on the CPU in float32 to tell a device's fault from "
-        + "the program's"
+      return "the check \"\(name)\" gave \(figure), and at most \(limit) is allowed: the numbers "
+        + "of such a run cannot be trusted; repeat it with cluster.device=cpu to tell a device's "
+        + "fault from the program's"
     }
   }
 }

@@ -63,8 +63,8 @@ struct TrainerParts {
       runSeed: seed, reductionScale: reductionScale, timer: timer)
     policyGradient = PolicyGradient(
       network: model.unet, emptyContext: policy.emptyContext, plan: plan,
-      trainedSteps: trainedSteps, guidanceScale: configuration.sampler.guidance, microBatchCount: settings.microBatch,
-      reductionScale: reductionScale)
+      trainedSteps: trainedSteps, guidanceScale: configuration.sampler.guidance,
+      microBatchCount: settings.microBatch, reductionScale: reductionScale)
     optimizer = try AdamW(policy.trainable, AdamWCoefficients(configuration.optimizer))
     gradient = try FlatGradient(policy.trainable)
   }

@@ -1,0 +1,91 @@
+import Foundation
+import StableDiffusion
+import TestSupport
+import Testing
+import Torch
+import TorchNN
+
+@Suite struct SavedFolderTests {
+  static let prompt = "a small RED circle, a starlight!"
+
+  @Test func aModelThatWasSavedAndLoadedIsTheSameBitForBit() throws {
+    try withTemporaryFolder { folder in
+      let model = try smallModel()
+      try model.save(to: folder.path)
+      let loaded = try StableDiffusionModel(folder: folder.path)
+      #expect(loaded.unet.configuration == model.unet.configuration)
+      #expect(loaded.autoencoder.configuration == model.autoencoder.configuration)
+      #expect(loaded.textEncoder.configuration == model.textEncoder.configuration)
+      #expect(loaded.scheduler == model.scheduler)
+      let expected = try model.outputs(prompt: Self.prompt)
+      for (found, expected) in zip(try loaded.outputs(prompt: Self.prompt), expected) {
+        #expect(
+          try found.tensor.values(as: Double.self) == expected.tensor.values(), "\(expected.name)")
+      }
+    }
+  }
+
+  @Test(arguments: GoldenModel.allCases)
+  func aModelOfDiffusersIsStillItselfAfterWeSavedIt(_ name: GoldenModel) throws {
+    try withTemporaryFolder { folder in
+      let model = try name.load()
+      try model.save(to: folder.path)
+      let loaded = try StableDiffusionModel(folder: folder.path)
+      let expected = try model.outputs(prompt: Self.prompt)
+      for (found, expected) in zip(try loaded.outputs(prompt: Self.prompt), expected) {
+        #expect(
+          try found.tensor.values(as: Double.self) == expected.tensor.values(), "\(expected.name)")
+      }
+    }
+  }
+
+  @Test(.enabled(if: Python.hasDiffusers, "needs .venv with diffusers; scripts/setup makes it"))
+  func diffusersLoadsWhatWeSavedAndGetsTheSameOutputs() throws {
+    try withTemporaryFolder { folder in
+      for (part, model) in [
+        ("new", try smallModel()), ("old", try GoldenModel.threeLevels.load()),
+      ] {
+        let place = folder.appending(path: part)
+        let outputs = folder.appending(path: "\(part).safetensors")
+        try model.save(to: place.path)
+        try model.outputs(prompt: Self.prompt)
+          .map { Parameter(name: $0.name, tensor: $0.tensor) }.write(to: outputs)
+      }
+      let (status, text) = try Python.run(
+        "scripts/golden/check_folder.py",
+        ["new", "old"].flatMap { part in
+          let place = folder.appending(path: part).path
+          return [place, Self.prompt, "\(place).safetensors"]
+        })
+      #expect(status == 0, "\(text)")
+    }
+  }
+}
+
+/// The Python environment of the project.
+enum Python {
+  private static let executable = Golden.packageRoot.appending(path: ".venv/bin/python")
+
+  static let hasDiffusers: Bool = {
+    let libraries = Golden.packageRoot.appending(path: ".venv/lib")
+    let versions = (try? FileManager.default.contentsOfDirectory(atPath: libraries.path)) ?? []
+    return versions.contains { version in
+      FileManager.default.fileExists(
+        atPath: libraries.appending(path: "\(version)/site-packages/diffusers/__init__.py").path)
+    }
+  }()
+
+  /// Runs a script of the package: its exit status and all that it printed.
+  static func run(_ script: String, _ arguments: [String]) throws -> (status: Int32, text: String) {
+    let process = Process()
+    process.executableURL = executable
+    process.arguments = [Golden.packageRoot.appending(path: script).path] + arguments
+    let pipe = Pipe()
+    process.standardOutput = pipe
+    process.standardError = pipe
+    try process.run()
+    let output = try pipe.fileHandleForReading.readToEnd() ?? Data()
+    process.waitUntilExit()
+    return (process.terminationStatus, String(decoding: output, as: UTF8.self))
+  }
+}

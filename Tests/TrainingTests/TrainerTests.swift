@@ -1,0 +1,122 @@
+import ClusterConfiguration
+import Foundation
+import TestSupport
+import Testing
+import Torch
+
+@testable import Training
+
+@Suite(.serialized) struct TrainerTests {
+  private func trainer(_ configuration: RunConfiguration) throws -> Trainer {
+    try Trainer(configuration, communicator: DebugFixture.world(), device: .cpu)
+  }
+
+  private func gradient(microBatch: Int, in folder: String) throws -> Tensor {
+    var configuration = try DebugFixture.configuration(in: folder)
+    configuration.method.microBatch = microBatch
+    let trainer = try trainer(configuration)
+    // The untrained model's rewards hardly differ; these do.
+    let rollouts = try trainer.drawRollouts().map { rollout in
+      var rollout = rollout
+      rollout.rewards = rollout.rewards.indices.map { Double($0 * $0 % 7) / 7 }
+      return rollout
+    }
+    _ = try trainer.accumulateGradient(rollouts, inner: 0)
+    return trainer.gradient.sum
+  }
+
+  @Test func theGradientDoesNotDependOnTheMicroBatch() throws {
+    try withTemporaryFolder { folder in
+      let whole = try gradient(microBatch: 1000, in: folder.path)
+      #expect(try whole.norm().item() > 0)
+      for microBatch in [1, 5, 8] {
+        let parts = try gradient(microBatch: microBatch, in: folder.path)
+        // float32 sums of other lengths.
+        #expect(try relativeDifference(parts, from: whole) < 1e-5, "microBatch \(microBatch)")
+      }
+    }
+  }
+
+  @Test(arguments: [RunConfiguration.Model.Training.full, .lora])
+  func theReferencePolicyStaysWhileThePolicyMoves(
+    training: RunConfiguration.Model.Training
+  ) throws {
+    try withTemporaryFolder { folder in
+      var configuration = try DebugFixture.configuration(in: folder.path)
+      configuration.model.training = training
+      let trainer = try trainer(configuration)
+      let before = try trainer.drawRollouts()
+      _ = try trainer.runEpoch()
+      let context = before[0].context
+      let conditioning = try trainer.policy.conditioning(
+        context: context, count: 4, guidanceScale: 1)
+      let shape = before[0].latents.shape
+      let sample = try before[0].latents.narrowed(axis: 0, 0..<1).reshaped(Array(shape[1...]))
+      let timesteps = try Tensor([Float](repeating: 500, count: 4), shape: [4])
+      try withoutGradient {
+        let reference = try trainer.policy.referencePrediction(
+          sample, timesteps: timesteps, conditioning)
+        let untrained = try self.trainer(configuration).policy.prediction(
+          sample, timesteps: timesteps, conditioning)
+        let moved = try trainer.policy.prediction(sample, timesteps: timesteps, conditioning)
+        #expect(try relativeDifference(reference, from: untrained) == 0)
+        #expect(try relativeDifference(moved, from: untrained) > 1e-6)
+      }
+    }
+  }
+
+  @Test func theKLLimitEndsARunWithACheckpoint() throws {
+    try withTemporaryFolder { folder in
+      var configuration = try DebugFixture.configuration(in: folder.path)
+      configuration.run.epochs = 5
+      configuration.method.klLimit = 1e-12
+      let trainer = try Trainer(
+        configuration, communicator: DebugFixture.world(), device: .cpu, resume: .never)
+      #expect(try trainer.run() == .completed)
+      // The first epoch moves the policy, the second one finds that it moved.
+      #expect(trainer.state.epoch == 1)
+      let store = trainer.checkpoints(in: "\(configuration.run.output)/checkpoints")
+      #expect(try store.newestValid()?.step == trainer.state.step)
+    }
+  }
+
+  @Test func weightsThatBlowUpEndTheRunAndAreNotSaved() throws {
+    try withTemporaryFolder { folder in
+      var configuration = try DebugFixture.configuration(in: folder.path)
+      configuration.run.epochs = 5
+      configuration.checkpoint.everyEpochs = 1
+      configuration.method.innerSteps = 1
+      configuration.optimizer.learningRate = 1e30
+      let trainer = try Trainer(
+        configuration, communicator: DebugFixture.world(), device: .cpu, resume: .never)
+      guard case .failed(let reason) = try trainer.run() else {
+        Issue.record("the run went on")
+        return
+      }
+      #expect(reason.contains("finite") || reason.contains("differs by"), "\(reason)")
+      let store = trainer.checkpoints(in: "\(configuration.run.output)/checkpoints")
+      #expect(try store.newestValid()?.step == 1)
+    }
+  }
+
+  @Test func aRunThatGoesOnEndsWithTheWeightsOfOneThatNeverStopped() throws {
+    try withTemporaryFolder { folder in
+      func finish(_ output: String, epochs: Int, _ resume: Trainer.Resume) throws -> Trainer {
+        var configuration = try DebugFixture.configuration(in: folder.path)
+        configuration.run.output = "\(folder.path)/\(output)"
+        configuration.run.epochs = epochs
+        let trainer = try Trainer(
+          configuration, communicator: DebugFixture.world(), device: .cpu, resume: resume)
+        #expect(try trainer.run() == .completed)
+        return trainer
+      }
+      let straight = try finish("straight", epochs: 3, .never)
+      _ = try finish("stopped", epochs: 1, .never)
+      let resumed = try finish("stopped", epochs: 3, .latest)
+      #expect(resumed.state.step == straight.state.step)
+      for (one, other) in zip(resumed.policy.trainable, straight.policy.trainable) {
+        #expect(try relativeDifference(one.tensor, from: other.tensor) == 0, "\(one.name)")
+      }
+    }
+  }
+}
