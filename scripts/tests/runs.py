@@ -51,7 +51,9 @@ class Run:
         for key, value in {**SMALL, **settings}.items():
             command += ["--set", f"{key}={value}"]
         if ranks is not None:
-            command = ["mpirun", "--oversubscribe", "--bind-to", "none", "-np", str(ranks), *command]
+            # Ranks that wait leave the core to others, of which a machine for tests has many.
+            flags = ["--oversubscribe", "--bind-to", "none", "--mca", "mpi_yield_when_idle", "1"]
+            command = ["mpirun", *flags, "-np", str(ranks), *command]
         self.start = time.monotonic()
         self.process = subprocess.Popen(
             command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT,

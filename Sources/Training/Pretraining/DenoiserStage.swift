@@ -5,7 +5,7 @@ import TorchNN
 
 // Shapes: B pictures, C latent channels, h w rows and columns of the latents.
 
-/// Teaches text encoder and UNet together to predict the noise in the autoencoder's latents.
+/// Teaches text encoder and UNet together to denoise the autoencoder's latents.
 struct DenoiserStage: PretrainingStage {
   let name = "denoiser"
   let globalBatchCount: Int
@@ -39,9 +39,10 @@ struct DenoiserStage: PretrainingStage {
     noiseLevel = try table { (1 - $0).squareRoot() }
   }
 
-  /// The mean squared error of the predicted noise at uniform timesteps.
+  /// The mean squared error of the prediction, noise or velocity, at uniform timesteps.
   ///
-  /// - Source: Ho et al., "Denoising Diffusion Probabilistic Models", equation 14.
+  /// - Source: Ho et al., "Denoising Diffusion Probabilistic Models", equation 14; Salimans and Ho,
+  ///   "Progressive Distillation for Fast Sampling of Diffusion Models", section 4.
   func loss(_ batch: SceneBatch) throws -> Tensor {
     let count = batch.captions.count
     let timesteps = batch.times.map { Int($0 * Float(model.scheduler.trainTimestepCount)) }
@@ -53,12 +54,18 @@ struct DenoiserStage: PretrainingStage {
     func factor(_ table: Tensor) throws -> Tensor {
       try table.selecting(timesteps).reshaped([count, 1, 1, 1]).to(model.device)
     }
-    let sample = try latents * factor(signal) + noise * factor(noiseLevel)
+    let (signal, noiseLevel) = try (factor(signal), factor(noiseLevel))
+    let sample = try latents * signal + noise * noiseLevel
+    let target: Tensor
+    switch model.scheduler.predictionType {
+    case .epsilon: target = noise
+    case .velocity: target = try noise * signal - latents * noiseLevel
+    }
     let captions = zip(batch.captions, batch.dropouts).map { $1 < captionDropout ? "" : $0 }
     let prediction = try model.unet(
       sample, timesteps: Tensor(timesteps.map(Float.init), shape: [count]).to(model.device),
       context: model.encode(prompts: captions))
-    return try (prediction - noise).squared().mean()
+    return try (prediction - target).squared().mean()
   }
 }
 

@@ -24,9 +24,10 @@ public struct Pretraining {
   /// Longest caption in tokens, start and end included, rounded up a little.
   private static let tokenCount = 24
 
-  /// More noise at the end than Stable Diffusion's 0.012 leaves: there, the mean of the starting
-  /// noise still looks like a background to the model, and wins over the caption.
-  private static let scheduler = SchedulerConfiguration(betaEnd: 0.02)
+  /// Stable Diffusion's schedule with more noise at the end, and velocity in place of noise to
+  /// predict. With 0.012 the mean of the starting noise still looks like a background to the model,
+  /// and wins over the caption; and where all is noise, predicting noise pays little for the caption.
+  private static let scheduler = SchedulerConfiguration(betaEnd: 0.02, predictionType: .velocity)
 
   /// A run with its results below `folder`.
   ///

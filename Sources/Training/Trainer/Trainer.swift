@@ -29,6 +29,7 @@ public final class Trainer {
   let permutation: PromptPermutation
   let share: PromptShare
   let evaluationSets: [(name: String, file: PromptFile)]
+  /// What the images are worth. A test may put a reward of its own here before the run.
   var reward: WeightedReward
   let policy: Policy
   let plan: SamplingPlan
