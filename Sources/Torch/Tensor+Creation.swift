@@ -46,13 +46,17 @@ extension Tensor {
   }
 
   /// Standard normal float32 values on the CPU: the same for the same seed on every machine of one
-  /// libtorch version.
+  /// libtorch version, and those of PyTorch.
+  ///
+  /// - Parameter seed: libtorch's generator takes the low 32 bits and no more.
   public static func randn(seed: UInt64, shape: [Int]) throws -> Tensor {
     let sizes = shape.c
     return try produce("randn") { ct_randn(seed, sizes, Int32(sizes.count), $0) }
   }
 
   /// Float32 values uniform in [0, 1) on the CPU, a function of the seed alone.
+  ///
+  /// - Parameter seed: libtorch's generator takes the low 32 bits and no more.
   public static func rand(seed: UInt64, shape: [Int]) throws -> Tensor {
     let sizes = shape.c
     return try produce("rand") { ct_rand(seed, sizes, Int32(sizes.count), $0) }

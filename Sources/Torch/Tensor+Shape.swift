@@ -35,6 +35,7 @@ extension Tensor {
   /// The tensor split into `count` views of equal length along `axis`.
   public func chunks(_ count: Int, axis: Int) throws -> [Tensor] {
     let axis = axis < 0 ? shape.count + axis : axis
+    precondition(shape[axis] % count == 0, "\(summary) has no \(count) equal parts on axis \(axis)")
     let length = shape[axis] / count
     return try (0..<count).map { try narrowed(axis: axis, $0 * length..<($0 + 1) * length) }
   }

@@ -1,10 +1,10 @@
 import Foundation
 
 /// A JSON object on disk with typed access, for configuration files of diffusers and transformers.
-public struct JSONFile {
+public struct JSONFile: Sendable {
   /// Where the file is.
   public let path: String
-  private let object: [String: Any]
+  private let object: [String: JSONValue]
 
   /// Files of this kind take a few kilobytes; more is not one of them.
   private static let byteLimit = 4 << 20
@@ -21,79 +21,84 @@ public struct JSONFile {
     guard size <= Self.byteLimit, let data = FileManager.default.contents(atPath: path) else {
       throw .unreadable(path: path, reason: "expected a JSON file of at most 4 MiB")
     }
-    guard let object = try? JSONSerialization.jsonObject(with: data) as? [String: Any] else {
+    do {
+      object = try JSONDecoder().decode([String: JSONValue].self, from: data)
+    } catch {
       throw .unreadable(path: path, reason: "expected a JSON object")
     }
-    self.object = object
   }
 
   /// Whether the key is there with a value other than null.
-  public func contains(_ key: String) -> Bool { object[key].map { !($0 is NSNull) } ?? false }
+  public func contains(_ key: String) -> Bool { found(key) != nil }
 
   /// The integer at `key`, or the default where the key is absent or null.
   public func int(_ key: String, default fallback: Int? = nil) throws(ModelError) -> Int {
-    try value(key, default: fallback, expected: "an integer") { $0 as? Int }
+    try value(key, default: fallback, expected: "an integer") { $0.int }
   }
 
   /// The number at `key`, or the default where the key is absent or null.
   public func double(_ key: String, default fallback: Double? = nil) throws(ModelError) -> Double {
-    try value(key, default: fallback, expected: "a number") { ($0 as? NSNumber)?.doubleValue }
+    try value(key, default: fallback, expected: "a number") { $0.double }
   }
 
   /// The truth value at `key`, or the default where the key is absent or null.
   public func bool(_ key: String, default fallback: Bool? = nil) throws(ModelError) -> Bool {
-    try value(key, default: fallback, expected: "true or false") { $0 as? Bool }
+    try value(key, default: fallback, expected: "true or false") { $0.bool }
   }
 
   /// The string at `key`, or the default where the key is absent or null.
   public func string(_ key: String, default fallback: String? = nil) throws(ModelError) -> String {
-    try value(key, default: fallback, expected: "a string") { $0 as? String }
+    try value(key, default: fallback, expected: "a string") { $0.string }
   }
 
   /// The list of strings at `key`.
   public func strings(_ key: String) throws(ModelError) -> [String] {
-    try value(key, default: nil, expected: "a list of strings") { $0 as? [String] }
+    try value(key, default: nil, expected: "a list of strings") { $0.list(of: \.string) }
   }
 
   /// The list of integers at `key`.
   public func ints(_ key: String) throws(ModelError) -> [Int] {
-    try value(key, default: nil, expected: "a list of integers") { $0 as? [Int] }
+    try value(key, default: nil, expected: "a list of integers") { $0.list(of: \.int) }
   }
 
   /// The list of numbers at `key`.
   public func doubles(_ key: String) throws(ModelError) -> [Double] {
-    try value(key, default: nil, expected: "a list of numbers") { $0 as? [Double] }
+    try value(key, default: nil, expected: "a list of numbers") { $0.list(of: \.double) }
   }
 
   /// One integer for all of `count` levels, or a list with one for each.
-  public func ints(_ key: String, perLevel count: Int, default fallback: Int) throws(ModelError) -> [Int] {
-    if object[key] is [Any] {
-      let list = try ints(key)
-      guard list.count == count else {
-        throw .invalid(
-          path: path, key: key, expected: "\(count) integers, one a level", found: "\(list)")
-      }
-      return list
+  public func ints(
+    _ key: String, perLevel count: Int, default fallback: Int
+  ) throws(ModelError) -> [Int] {
+    guard case .array = found(key) else {
+      return Array(repeating: try int(key, default: fallback), count: count)
     }
-    return Array(repeating: try int(key, default: fallback), count: count)
+    let list = try ints(key)
+    guard list.count == count else {
+      throw .invalid(
+        path: path, key: key, expected: "\(count) integers, one a level", found: "\(list)")
+    }
+    return list
   }
 
-  /// Refuses an option that would change the computation in a way that is not implemented.
+  /// Refuses an option that would change the computation in a way that is not implemented. One that
+  /// is absent or null is not in use.
   public func require(_ key: String, oneOf supported: [String]) throws(ModelError) {
-    guard contains(key), let found = object[key] else { return }
-    // Foundation shows a JSON true as 1.
-    let text = found as? Bool == true && "\(found)" == "1" ? "true" : "\(found)"
-    let isFalse = (found as? Bool) == false && !(found is String)
-    guard supported.contains(text) || (isFalse && supported.contains("false")) else {
-      throw .unsupported(
-        path: path, key: key, found: text, supported: supported.joined(separator: ", "))
-    }
+    guard let found = found(key), !supported.contains("\(found)") else { return }
+    throw .unsupported(
+      path: path, key: key, found: "\(found)", supported: supported.joined(separator: ", "))
+  }
+
+  private func found(_ key: String) -> JSONValue? {
+    guard let found = object[key] else { return nil }
+    if case .null = found { return nil }
+    return found
   }
 
   private func value<Value>(
-    _ key: String, default fallback: Value?, expected: String, _ convert: (Any) -> Value?
+    _ key: String, default fallback: Value?, expected: String, _ convert: (JSONValue) -> Value?
   ) throws(ModelError) -> Value {
-    guard contains(key), let found = object[key] else {
+    guard let found = found(key) else {
       if let fallback { return fallback }
       throw .invalid(path: path, key: key, expected: expected, found: "nothing")
     }

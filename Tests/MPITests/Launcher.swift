@@ -18,7 +18,7 @@ enum Launcher {
   static func run(rankCount: Int, scenario: String? = nil) throws -> End {
     let program = Bundle.main.bundleURL.appending(path: "MPIRankTests")
     let process = Process()
-    process.executableURL = try #require(mpirun)
+    process.executableURL = mpirun
     process.arguments =
       ["--timeout", String(limit), "--oversubscribe", "-np", String(rankCount), program.path]
       + (scenario.map { [$0] } ?? [])

@@ -64,7 +64,7 @@ enum DebugFixture {
     configuration.method.promptsPerEpoch = 2
     configuration.method.imagesPerPrompt = 4
     configuration.method.innerSteps = 3
-    configuration.method.clipRange = 1e-2
+    configuration.method.clipRange = 0.4
     configuration.method.microBatch = 5
     configuration.optimizer.learningRate = 1e-4
     configuration.optimizer.warmupSteps = 0

@@ -1,4 +1,5 @@
 import ClusterConfiguration
+import Diffusion
 import Foundation
 import TestSupport
 import Testing
@@ -32,7 +33,7 @@ import Torch
       for microBatch in [1, 5, 8] {
         let parts = try gradient(microBatch: microBatch, in: folder.path)
         // float32 sums of other lengths.
-        #expect(try relativeDifference(parts, from: whole) < 1e-5, "microBatch \(microBatch)")
+        #expect(try TestSupport.relativeDifference(parts, from: whole) < 1e-5, "microBatch \(microBatch)")
       }
     }
   }
@@ -48,19 +49,20 @@ import Torch
       let before = try trainer.drawRollouts()
       _ = try trainer.runEpoch()
       let context = before[0].context
-      let conditioning = try trainer.policy.conditioning(
-        context: context, count: 4, guidanceScale: 1)
+      let conditioning = try Conditioning(
+        context: context, count: 4, emptyContext: trainer.policy.emptyContext, guidanceScale: 1)
       let shape = before[0].latents.shape
       let sample = try before[0].latents.narrowed(axis: 0, 0..<1).reshaped(Array(shape[1...]))
       let timesteps = try Tensor([Float](repeating: 500, count: 4), shape: [4])
       try withoutGradient {
         let reference = try trainer.policy.referencePrediction(
           sample, timesteps: timesteps, conditioning)
-        let untrained = try self.trainer(configuration).policy.prediction(
+        let untrained = try self.trainer(configuration).policy.model.unet.guided(
           sample, timesteps: timesteps, conditioning)
-        let moved = try trainer.policy.prediction(sample, timesteps: timesteps, conditioning)
-        #expect(try relativeDifference(reference, from: untrained) == 0)
-        #expect(try relativeDifference(moved, from: untrained) > 1e-6)
+        let moved = try trainer.policy.model.unet.guided(
+          sample, timesteps: timesteps, conditioning)
+        #expect(try TestSupport.relativeDifference(reference, from: untrained) == 0)
+        #expect(try TestSupport.relativeDifference(moved, from: untrained) > 1e-6)
       }
     }
   }
@@ -115,7 +117,7 @@ import Torch
       let resumed = try finish("stopped", epochs: 3, .latest)
       #expect(resumed.state.step == straight.state.step)
       for (one, other) in zip(resumed.policy.trainable, straight.policy.trainable) {
-        #expect(try relativeDifference(one.tensor, from: other.tensor) == 0, "\(one.name)")
+        #expect(try TestSupport.relativeDifference(one.tensor, from: other.tensor) == 0, "\(one.name)")
       }
     }
   }

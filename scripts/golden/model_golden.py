@@ -6,8 +6,8 @@ Run with the project's virtual environment: .venv/bin/python scripts/golden/mode
 
 Between them the two models have every option that is supported, both key forms of the text encoder
 and both forms of the tokenizer. Every weight is moved off its start: a network whose biases are all
-zero and whose scales are all one hides many a mistake. Beside each folder a safetensors file of the
-same name holds the goldens:
+zero and whose scales are all one hides many a mistake. The vocabulary is the small one in
+Tests/Fixtures/tokenizer. Beside each folder a safetensors file of the same name holds the goldens:
 
 unet.*         an input, the output, and the gradients of sum(output * weight), made in float64
 vae.*          an image and its moments, latents and their image

@@ -10,6 +10,9 @@ final class CheckReport {
     self.report = report
   }
 
+  /// Reports what is no check but should be known.
+  func note(_ text: String) { report("note: \(text)") }
+
   /// Reports `figure`, which must not be beyond `limit`, nor NaN.
   ///
   /// - Throws: ``NumericalFailure``.

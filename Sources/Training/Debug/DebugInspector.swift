@@ -53,6 +53,11 @@ final class DebugInspector: StepInspector {
       "loss and its weights, \(name)", step.objectives.flatMap { [$0.loss] + $0.weights.values })
     try checkFinite("gradient, \(name)", [trainer.gradient.sum])
 
+    // Of a loss that is 0 whatever the policy does, differences would tell nothing.
+    let untied = step.objectives.firstIndex { $0.untiedPairCount > 0 }
+    if untied == nil {
+      checks.note("all rewards of a prompt are equal in \(name): its gradient is 0")
+    }
     let (passA, passB) = try bothPasses(trainer, step)
     try checks.check(
       "log-probabilities of both passes, \(name)", largestDifference(passA.values, passB.values),
@@ -63,7 +68,7 @@ final class DebugInspector: StepInspector {
       limit: Self.autogradLimit)
     try checks.check(
       "gradient against finite differences, \(name)",
-      FiniteDifferences(trainer, step.rollouts[0], inner: step.inner).largestError(),
+      FiniteDifferences(trainer, step.rollouts[untied ?? 0], inner: step.inner).largestError(),
       limit: Self.finiteDifferenceLimit)
     if isLast(trainer, step) { try dump?.writeBeforeUpdate(trainer, step) }
   }
