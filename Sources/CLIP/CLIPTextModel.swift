@@ -35,7 +35,8 @@ public struct CLIPTextModel {
     guard length <= configuration.positionCount, tokens.allSatisfy({ $0.count == length }) else {
       throw ModelError.wrongInput(
         "the text encoder takes rows of equal length up to \(configuration.positionCount) tokens, "
-          + "got \(Set(tokens.map(\.count)).sorted()); do tokenizer and text_encoder belong together?")
+          + "got \(Set(tokens.map(\.count)).sorted()); do tokenizer and text_encoder belong together?"
+      )
     }
     let ids = try Tensor(tokens.flatMap { $0.map(Int64.init) }, shape: [tokens.count, length])
     let positions = try Tensor((0..<length).map(Int64.init), shape: [length])

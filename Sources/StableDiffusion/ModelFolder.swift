@@ -30,7 +30,8 @@ public struct ModelFolder: Sendable {
     var isFolder: ObjCBool = false
     guard manager.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue else {
       throw .unreadable(
-        path: path, reason: "no such model folder; model.path must name a folder in diffusers' "
+        path: path,
+        reason: "no such model folder; model.path must name a folder in diffusers' "
           + "layout with unet, vae, text_encoder, tokenizer and scheduler")
     }
     for part in ["unet", "vae", "text_encoder", "tokenizer", "scheduler"] {
@@ -38,13 +39,15 @@ public struct ModelFolder: Sendable {
         isFolder.boolValue
       else {
         throw .unreadable(
-          path: path, reason: "has no folder \(part); is it a Stable Diffusion model in "
+          path: path,
+          reason: "has no folder \(part); is it a Stable Diffusion model in "
             + "diffusers' layout?")
       }
     }
     for file in weightFiles where !manager.fileExists(atPath: file) {
       throw .unreadable(
-        path: file, reason: "no such file; weights must be in safetensors files "
+        path: file,
+        reason: "no such file; weights must be in safetensors files "
           + "(.bin and .ckpt are refused: convert them with diffusers' save_pretrained)")
     }
   }

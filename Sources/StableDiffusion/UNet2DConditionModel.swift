@@ -30,7 +30,8 @@ public struct UNet2DConditionModel {
     convIn = try Conv2d(
       path / "conv_in", in: configuration.inChannels, out: channels[0], kernel: 3)
     let timeWidth = configuration.timeEmbeddingWidth
-    timeEmbedding1 = try Linear(path / "time_embedding" / "linear_1", in: channels[0], out: timeWidth)
+    timeEmbedding1 = try Linear(
+      path / "time_embedding" / "linear_1", in: channels[0], out: timeWidth)
     timeEmbedding2 = try Linear(path / "time_embedding" / "linear_2", in: timeWidth, out: timeWidth)
     downBlocks = try channels.indices.map { index in
       try DownBlock2D(
@@ -82,7 +83,8 @@ public struct UNet2DConditionModel {
     let scale = -log(10_000.0) / (Double(half) - configuration.frequencyShift)
     // In float32 step by step, as the source does.
     let frequencies = (0..<half).map { Foundation.exp(Float($0) * Float(scale)) }
-    let angles = try timesteps.to(dtype: .float32).reshaped([-1, 1])
+    let angles =
+      try timesteps.to(dtype: .float32).reshaped([-1, 1])
       * Tensor(frequencies, shape: [1, half]).to(timesteps.device)
     let parts = try [angles.sin(), angles.cos()]
     return try .concatenated(configuration.flipsSineToCosine ? parts.reversed() : parts, axis: 1)

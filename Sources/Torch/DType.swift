@@ -43,8 +43,27 @@ public protocol TensorScalar: Sendable {
   static var zero: Self { get }
 }
 
-extension UInt8: TensorScalar { public static var dtype: DType { .uint8 } }
-extension Int32: TensorScalar { public static var dtype: DType { .int32 } }
-extension Int64: TensorScalar { public static var dtype: DType { .int64 } }
-extension Float: TensorScalar { public static var dtype: DType { .float32 } }
-extension Double: TensorScalar { public static var dtype: DType { .float64 } }
+extension UInt8: TensorScalar {
+  /// `uint8`, the same bytes.
+  public static var dtype: DType { .uint8 }
+}
+
+extension Int32: TensorScalar {
+  /// `int32`, the same bytes.
+  public static var dtype: DType { .int32 }
+}
+
+extension Int64: TensorScalar {
+  /// `int64`, the same bytes.
+  public static var dtype: DType { .int64 }
+}
+
+extension Float: TensorScalar {
+  /// `float32`, the same bytes.
+  public static var dtype: DType { .float32 }
+}
+
+extension Double: TensorScalar {
+  /// `float64`, the same bytes.
+  public static var dtype: DType { .float64 }
+}

@@ -5,6 +5,7 @@ public enum Device: Sendable, Hashable, CustomStringConvertible {
   case cpu
   case cuda(index: Int)
 
+  /// libtorch's name of the device: "cpu", "cuda:0".
   public var description: String {
     switch self {
     case .cpu: "cpu"

@@ -7,6 +7,7 @@ public enum TensorError: Error, Equatable, CustomStringConvertible {
   /// The device's memory does not suffice. The operands are intact: a smaller batch may go on.
   case outOfMemory(operation: String, reason: String)
 
+  /// The operation, what it was given, and libtorch's reason, in one line.
   public var description: String {
     switch self {
     case .invalid(let operation, let operands, let reason):

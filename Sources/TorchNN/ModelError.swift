@@ -9,6 +9,7 @@ public enum ModelError: Error, Equatable, CustomStringConvertible {
   /// Inputs that do not fit the model.
   case wrongInput(String)
 
+  /// What was expected, what came and what to do, in one sentence.
   public var description: String {
     switch self {
     case .unreadable(let path, let reason):

@@ -9,6 +9,7 @@ public enum NNError: Error, Equatable, CustomStringConvertible {
   /// A LoRA target that names no layer of the model.
   case unmatchedTargets([String])
 
+  /// What was expected, what came and what to do, in one sentence.
   public var description: String {
     switch self {
     case .missingTensor(let name, let source):

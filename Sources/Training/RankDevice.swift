@@ -15,6 +15,7 @@ public enum DeviceError: Error, Equatable, CustomStringConvertible {
   /// libtorch found no CUDA device.
   case noCUDA
 
+  /// What was expected, what came and what to do, in one sentence.
   public var description: String {
     "cluster.device is cuda, but libtorch finds no CUDA device: it needs a CUDA build of libtorch "
       + "in .libtorch, a driver, and a visible device (CUDA_VISIBLE_DEVICES)"

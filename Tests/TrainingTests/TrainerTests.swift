@@ -33,7 +33,8 @@ import Torch
       for microBatch in [1, 5, 8] {
         let parts = try gradient(microBatch: microBatch, in: folder.path)
         // float32 sums of other lengths.
-        #expect(try TestSupport.relativeDifference(parts, from: whole) < 1e-5, "microBatch \(microBatch)")
+        #expect(
+          try TestSupport.relativeDifference(parts, from: whole) < 1e-5, "microBatch \(microBatch)")
       }
     }
   }
@@ -117,7 +118,8 @@ import Torch
       let resumed = try finish("stopped", epochs: 3, .latest)
       #expect(resumed.state.step == straight.state.step)
       for (one, other) in zip(resumed.policy.trainable, straight.policy.trainable) {
-        #expect(try TestSupport.relativeDifference(one.tensor, from: other.tensor) == 0, "\(one.name)")
+        #expect(
+          try TestSupport.relativeDifference(one.tensor, from: other.tensor) == 0, "\(one.name)")
       }
     }
   }
