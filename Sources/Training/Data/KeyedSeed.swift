@@ -4,7 +4,8 @@
 /// The three numbers are mixed in one after another,
 /// `splitMix(splitMix(splitMix(runSeed) ^ position) ^ imageIndex)`. As ``splitMix(_:)`` is a
 /// bijection, no two images of a position and no two positions of a run have a key in common by
-/// their small differences; what is left is chance, 1 in 2^64 for each pair.
+/// their small differences; what is left is chance. libtorch's generator on the CPU takes the low
+/// 32 bits of a seed: two images share their noise with a chance of 1 in 2^32.
 ///
 /// - Parameters:
 ///   - position: The prompt's place among all that the run visits, at least 0.
