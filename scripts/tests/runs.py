@@ -84,6 +84,11 @@ class Run:
         assert code == 0, f"exit code {code}:\n{self.text()}"
         return self
 
+    def step_count(self):
+        """The optimiser steps that the run folder knows of."""
+        path = Path(self.output, "metrics.jsonl")
+        return path.read_text().count('"kind":"step"') if path.exists() else 0
+
     def rank_ids(self):
         """The process ids of the ranks, in no order; without mpirun of the one process."""
         return [

@@ -43,14 +43,17 @@ class InterruptionTests(unittest.TestCase):
             settings = self.settings(f"killed-{seed}")
             with self.subTest(victim=victim, seed=seed):
                 # Twice, so that a run that went on is killed too.
-                for _ in range(2):
-                    self.kill(runs.Run(RANKS, settings, "--resume", "latest"), victim, moment)
+                for steps in (moment.randint(0, EPOCHS), moment.randint(EPOCHS, 2 * EPOCHS - 1)):
+                    run = runs.Run(RANKS, settings, "--resume", "latest")
+                    self.kill(run, victim, steps, moment)
                 run = runs.Run(RANKS, settings, "--resume", "latest").finish()
                 self.assert_is_whole(run.output)
 
-    def kill(self, run, victim, moment):
-        """Kills a rank or mpirun at a random moment, and waits until all of the run is gone."""
-        time.sleep(moment.uniform(0.1, 0.9) * self.seconds)
+    def kill(self, run, victim, steps, moment):
+        """Kills a rank or mpirun some time after a step, and waits until all of the run is gone."""
+        while run.process.poll() is None and run.step_count() < steps:
+            time.sleep(0.01)
+        time.sleep(moment.uniform(0, self.seconds / EPOCHS))
         ids = run.rank_ids() if victim == "rank" else [run.process.pid]
         if ids:
             os.kill(moment.choice(sorted(ids)), signal.SIGKILL)
