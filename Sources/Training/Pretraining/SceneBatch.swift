@@ -45,8 +45,9 @@ struct SceneBatch {
               nonisolated(unsafe) let times = times
               nonisolated(unsafe) let dropouts = dropouts
               DispatchQueue.concurrentPerform(iterations: count) { index in
-                let place = UInt64(places.lowerBound + index)
-                var generator = KeyedGenerator(key: noiseSeed(seed, place))
+                var generator = KeyedGenerator(
+                  key: noiseSeed(
+                    runSeed: seed, position: places.lowerBound + index, imageIndex: 0))
                 let prompt = ScenePrompts.random(
                   from: .training, oneObjectShare: Self.oneObjectShare, using: &generator)
                 captions[index] = prompt.text
@@ -71,12 +72,6 @@ struct SceneBatch {
     self.times = times
     self.dropouts = dropouts
   }
-}
-
-/// The key of one scene's generator.
-private func noiseSeed(_ seed: UInt64, _ place: UInt64) -> UInt64 {
-  var generator = KeyedGenerator(key: seed)
-  return generator.next() &+ place &* 0x9E37_79B9_7F4A_7C15
 }
 
 private func uniform(_ generator: inout KeyedGenerator) -> Float {
