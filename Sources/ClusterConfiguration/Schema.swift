@@ -118,9 +118,10 @@ enum Schema {
       "samples in one forward and backward pass: memory, not mathematics"),
     ConfigurationKey(
       "method.klLimit", \.method.klLimit, .orNull(.above(0)), unit: "nats, over all steps",
+      mayChangeOnResume: true,
       "KL to the pre-trained model beyond which klAction is taken; null for no limit"),
     ConfigurationKey(
-      "method.klAction", \.method.klAction, .choice,
+      "method.klAction", \.method.klAction, .choice, mayChangeOnResume: true,
       "beyond klLimit: end the run with a checkpoint, or lower the learning rate"),
   ]
 

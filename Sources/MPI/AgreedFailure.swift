@@ -1,3 +1,9 @@
+/// An error that says how a process which it ends should exit.
+public protocol ExitStatusError: Error {
+  /// The exit status, 1 to 125.
+  var exitStatus: UInt8 { get }
+}
+
 /// A failure that all ranks of a group know of, in the same words: all can take the same branch.
 public struct AgreedFailure: Error, Equatable, CustomStringConvertible {
   /// One rank's part in it.
@@ -6,12 +12,17 @@ public struct AgreedFailure: Error, Equatable, CustomStringConvertible {
     public let rank: Int
     /// What it says of it.
     public let message: String
+    /// What the process should exit with, where the error says so.
+    public let exitStatus: UInt8?
   }
 
   /// What each failing rank says, by rising rank; at least one.
   public let causes: [Cause]
   /// The number of ranks that agreed, failing or not.
   public let rankCount: Int
+
+  /// The highest exit status that a rank's error asks for; `nil` where none does.
+  public var exitStatus: UInt8? { causes.compactMap(\.exitStatus).max() }
 
   /// Each message once, with the ranks that gave it; ranks are left out where all say the same.
   public var description: String {

@@ -4,14 +4,17 @@ extension Communicator {
   ///
   /// So a rank that failed says so instead of leaving the others to wait for it.
   ///
-  /// - Parameter failure: What went wrong on this rank; `nil` where nothing did.
+  /// - Parameters:
+  ///   - failure: What went wrong on this rank; `nil` where nothing did.
+  ///   - exitStatus: What the process should exit with for it; `nil` leaves that open.
   /// - Throws: ``MPIError``.
-  public func agree(onFailure failure: String?) throws -> AgreedFailure? {
+  public func agree(onFailure failure: String?, exitStatus: UInt8? = nil) throws -> AgreedFailure? {
     // A byte before the text tells a failure without words from none.
-    let parts = try allGatherV(failure.map { [1] + Array($0.utf8) } ?? [])
+    let parts = try allGatherV(failure.map { [exitStatus ?? 0] + Array($0.utf8) } ?? [])
     let causes = parts.enumerated().filter { !$0.element.isEmpty }.map { rank, bytes in
       AgreedFailure.Cause(
-        rank: rank, message: String(decoding: bytes.dropFirst(), as: UTF8.self))
+        rank: rank, message: String(decoding: bytes.dropFirst(), as: UTF8.self),
+        exitStatus: bytes[0] == 0 ? nil : bytes[0])
     }
     return causes.isEmpty ? nil : AgreedFailure(causes: causes, rankCount: size)
   }
@@ -23,9 +26,13 @@ extension Communicator {
   /// - Throws: ``AgreedFailure``, on every rank, where `work` throws on any; ``MPIError``.
   public func agreed<Value>(_ work: () throws -> Value) throws -> Value {
     let result = Result(catching: work)
-    var message: String?
-    if case .failure(let error) = result { message = String(describing: error) }
-    if let failure = try agree(onFailure: message) { throw failure }
+    var failure: (any Error)?
+    if case .failure(let error) = result { failure = error }
+    if let failure = try agree(
+      onFailure: failure.map { "\($0)" }, exitStatus: (failure as? any ExitStatusError)?.exitStatus)
+    {
+      throw failure
+    }
     return try result.get()
   }
 }

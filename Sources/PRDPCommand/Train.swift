@@ -10,8 +10,8 @@ struct Train: ParsableCommand {
     abstract: "Fine-tunes a model with PRDP, under mpirun or by itself.",
     discussion: """
       Writes metrics.jsonl, summary.json, config.yaml, samples/ and checkpoints/ to run.output. \
-      Ends with 0 when the run is done, with 2 for bad input, and with 3 when its numbers make \
-      it impossible to go on.
+      Ends with 0 when the run is done, with 2 for bad input, with 3 when its numbers make it \
+      impossible to go on, and with 1 for all else, such as a full disk or a reward that fails.
 
       With --debug, without mpirun, a small run with the same settings goes to <run.output>-debug, \
       with every internal check on: trajectories drawn twice, log-probabilities computed in \
@@ -52,7 +52,7 @@ struct Train: ParsableCommand {
   }
 
   func run() throws {
-    var outcome = RunOutcome.completed
+    var exitStatus: Int32 = 0
     try withRanks { world in
       if debug { try DebugRun.requireOneRank(world) }
       var configuration = try source.load(world)
@@ -62,12 +62,15 @@ struct Train: ParsableCommand {
       let device = try prepareDevice(configuration.cluster, world)
       let trainer = try Trainer(
         configuration, communicator: world, device: device, resume: resumption)
-      outcome =
+      let outcome =
         debug
         ? try DebugRun(trainer, dumpFolder: dumpFolder, report: say).run() : try trainer.run()
-      if case .failed(let reason) = outcome, world.rank == 0 { complain(reason) }
+      if case .failed(let reason, let status) = outcome {
+        exitStatus = status
+        if world.rank == 0 { complain(reason) }
+      }
     }
-    if case .failed = outcome { throw ExitCode(3) }
+    if exitStatus != 0 { throw ExitCode(exitStatus) }
   }
 
   private var resumption: Trainer.Resume {

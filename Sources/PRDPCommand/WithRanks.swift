@@ -2,7 +2,8 @@ import ArgumentParser
 import Foundation
 import MPI
 
-/// Runs `body` with all ranks, and ends the process with 2 after a failure that all ranks share.
+/// Runs `body` with all ranks. After a failure that all ranks share the process ends with the status
+/// that it asks for, or with 2: it is then most likely the input's.
 ///
 /// A failure of one rank alone aborts all of them inside `withMPI`.
 func withRanks(_ body: (Communicator) throws -> Void) throws {
@@ -10,8 +11,8 @@ func withRanks(_ body: (Communicator) throws -> Void) throws {
   signal(SIGPIPE, SIG_IGN)
   do {
     try withMPI(body)
-  } catch is AgreedFailure {
-    throw ExitCode(2)
+  } catch let failure as AgreedFailure {
+    throw ExitCode(Int32(failure.exitStatus ?? 2))
   }
 }
 

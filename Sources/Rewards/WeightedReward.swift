@@ -39,6 +39,11 @@ public struct WeightedReward: Reward {
     name = terms.map { "\($0.weight) * \($0.reward.name)" }.joined(separator: " + ")
   }
 
+  /// Refuses a prompt that any of the terms refuses.
+  public func check(prompt: String) throws {
+    for term in terms { try term.reward.check(prompt: prompt) }
+  }
+
   /// The weighted sum for each picture.
   ///
   /// - Throws: `RewardError` where the counts differ or a reward or the sum is not finite, and what

@@ -37,6 +37,11 @@ public final class StableDiffusionModel {
     return [unet.configuration.inChannels, side, side]
   }
 
+  /// Rows and columns of the images.
+  public var imageSide: Int {
+    unet.configuration.sampleSize * autoencoder.configuration.downsamplingFactor
+  }
+
   /// Loads a folder in diffusers' layout.
   ///
   /// - Parameters:

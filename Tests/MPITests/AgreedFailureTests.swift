@@ -26,7 +26,9 @@ struct AgreedFailureTests {
       text: "disk full"),
   ])
   func eachMessageStandsOnceWithItsRanks(_ textCase: TextCase) {
-    let causes = textCase.causes.map { AgreedFailure.Cause(rank: $0.rank, message: $0.message) }
+    let causes = textCase.causes.map {
+      AgreedFailure.Cause(rank: $0.rank, message: $0.message, exitStatus: nil)
+    }
     let failure = AgreedFailure(causes: causes, rankCount: textCase.rankCount)
     #expect(failure.description == textCase.text)
   }

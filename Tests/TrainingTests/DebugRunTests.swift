@@ -39,7 +39,7 @@ import Torch
       let (outcome, lines) = try DebugFixture.run(configuration)
       #expect(lines.last?.hasPrefix("check |delta| before the first update, epoch 1: ") == true)
       #expect(lines.last?.hasSuffix(" (limit 1.0e-10) FAILED") == true)
-      guard case .failed(let reason) = outcome else {
+      guard case .failed(let reason, _) = outcome else {
         Issue.record("the run went on")
         return
       }
@@ -55,7 +55,9 @@ import Torch
       let (outcome, _) = try DebugFixture.run(configuration, dumpFolder: "\(folder)/dump")
       #expect(
         outcome
-          == .failed("the run ended before its last optimiser step, so there is none to dump"))
+          == .failed(
+            "the run ended before its last optimiser step, so there is none to dump",
+            exitStatus: 1))
     }
   }
 

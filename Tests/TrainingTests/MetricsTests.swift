@@ -95,7 +95,7 @@ struct MetricsTests {
       let reward = Summary.Reward(mean: 0.72, standardError: 0.005)
       let summary = Summary(
         before: ["seen": reward], after: ["seen": Summary.Reward(mean: .nan, standardError: 0)],
-        seconds: 300.5, images: 8192, ranks: 2, epochs: 60, steps: 60)
+        seconds: 300.5, trainingSeconds: 250, images: 8192, ranks: 2, epochs: 60, steps: 60)
       for _ in 0..<2 { try summary.write(to: path) }
       #expect(
         try text(of: path) == """
@@ -120,7 +120,8 @@ struct MetricsTests {
                 "seen" : 0.005
               }
             },
-            "steps" : 60
+            "steps" : 60,
+            "trainingSeconds" : 250
           }
 
           """)

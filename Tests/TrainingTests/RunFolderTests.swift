@@ -37,4 +37,18 @@ struct RunFolderTests {
       errorText { _ = try RunFolder(path: "/proc/run") }?
         .hasPrefix("/proc/run: expected a new folder, found '") == true)
   }
+
+  @Test func aFolderIsOneRunsAtATime() throws {
+    try withScratchFolder { scratch in
+      do {
+        let lock = try RunFolderLock(folder: scratch, patience: 0)
+        #expect(
+          errorText { _ = try RunFolderLock(folder: scratch, patience: 0.2) }
+            == "\(scratch): expected a run folder that nobody writes to, found another run at work "
+            + "in it: wait for its end, or choose another run.output")
+        withExtendedLifetime(lock) {}
+      }
+      _ = try RunFolderLock(folder: scratch, patience: 0)
+    }
+  }
 }

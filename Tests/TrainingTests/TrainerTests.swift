@@ -1,6 +1,7 @@
 import ClusterConfiguration
 import Diffusion
 import Foundation
+import MPI
 import TestSupport
 import Testing
 import Torch
@@ -92,13 +93,14 @@ import Torch
       configuration.optimizer.learningRate = 1e30
       let trainer = try Trainer(
         configuration, communicator: DebugFixture.world(), device: .cpu, resume: .never)
-      guard case .failed(let reason) = try trainer.run() else {
+      guard case .failed(let reason, let exitStatus) = try trainer.run() else {
         Issue.record("the run went on")
         return
       }
-      #expect(reason.contains("finite") || reason.contains("differs by"), "\(reason)")
+      #expect(reason.contains("predictions are not finite"), "\(reason)")
+      #expect(exitStatus == 3)
       let store = trainer.checkpoints(in: "\(configuration.run.output)/checkpoints")
-      #expect(try store.newestValid()?.step == 1)
+      #expect(try store.newestValid() == nil)
     }
   }
 
@@ -122,5 +124,69 @@ import Torch
           try TestSupport.relativeDifference(one.tensor, from: other.tensor) == 0, "\(one.name)")
       }
     }
+  }
+
+  @Test func aRunBeyondItsKLLimitGoesOnWithAHigherOne() throws {
+    try withTemporaryFolder { folder in
+      var configuration = try DebugFixture.configuration(in: folder.path)
+      configuration.run.epochs = 3
+      func run(klLimit: Double) throws -> Trainer {
+        configuration.method.klLimit = klLimit
+        let trainer = try Trainer(
+          configuration, communicator: DebugFixture.world(), device: .cpu, resume: .latest)
+        #expect(try trainer.run() == .completed)
+        return trainer
+      }
+      #expect(try run(klLimit: 1e-12).state.epoch == 1)
+      let again = try run(klLimit: 1e-12)
+      #expect(again.isFinished && again.state.epoch == 1)
+      #expect(try run(klLimit: 1e6).state.epoch == 3)
+    }
+  }
+
+  @Test func aRunThatLostItsLastCheckpointIsNotFinished() throws {
+    try withTemporaryFolder { folder in
+      var configuration = try DebugFixture.configuration(in: folder.path)
+      configuration.run.epochs = 2
+      configuration.checkpoint.everyEpochs = 1
+      func run() throws -> Trainer {
+        let trainer = try Trainer(
+          configuration, communicator: DebugFixture.world(), device: .cpu, resume: .latest)
+        #expect(try trainer.run() == .completed)
+        return trainer
+      }
+      let first = try run()
+      let last = "\(configuration.run.output)/checkpoints/step-0000000\(first.state.step)"
+      try Data("damaged".utf8).write(to: URL(filePath: "\(last)/state.json"))
+      let second = try run()
+      #expect(!second.isFinished && second.state.epoch == 2)
+      #expect(FileManager.default.fileExists(atPath: "\(last)/COMMIT"))
+      #expect(second.state.seconds > second.state.trainingSeconds)
+    }
+  }
+
+  @Test func aPromptThatTheRewardCannotJudgeIsFoundBeforeTheRun() throws {
+    try withTemporaryFolder { folder in
+      var configuration = try DebugFixture.configuration(in: folder.path)
+      let path = "\(folder.path)/prompts.txt"
+      try "a small red circle on a white background\na cat\n".write(
+        toFile: path, atomically: true, encoding: .utf8)
+      configuration.data.prompts = path
+      let message = #expect(throws: AgreedFailure.self) { try self.trainer(configuration) }
+      #expect(message?.description.hasPrefix("prompt 2 of \(path): expected a prompt for") == true)
+    }
+  }
+
+  @Test func trainingAndEvaluationNeverShareNoise() {
+    var seeds = Set<UInt64>()
+    for position in 0..<100 {
+      for image in 0..<8 {
+        seeds.insert(noiseSeed(runSeed: 5, position: position, imageIndex: image))
+      }
+      for set in ["seen", "unseen"] {
+        seeds.insert(evaluationSeed(5, set: set, place: position))
+      }
+    }
+    #expect(seeds.count == 1000)
   }
 }

@@ -27,6 +27,13 @@ public struct SceneAlignmentReward: Reward {
   /// The reward; it has no settings.
   public init() {}
 
+  /// Refuses a prompt that is no caption of a scene.
+  ///
+  /// - Throws: `SceneError`.
+  public func check(prompt: String) throws {
+    _ = try Scene(caption: prompt)
+  }
+
   /// One score in [0, 1] for each picture.
   ///
   /// - Throws: `SceneError` where a picture is not 64 by 64, the counts differ or a prompt is no

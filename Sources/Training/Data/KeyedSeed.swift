@@ -15,6 +15,17 @@ public func noiseSeed(runSeed: UInt64, position: Int, imageIndex: Int) -> UInt64
   return splitMix(splitMix(splitMix(runSeed) ^ UInt64(position)) ^ UInt64(imageIndex))
 }
 
+/// The seed of the noise of one image of an evaluation. It differs from all of training's, also
+/// where `seed` is the run's.
+///
+/// - Parameters:
+///   - set: The evaluation set's name.
+///   - place: The image's place in the set, at least 0.
+public func evaluationSeed(_ seed: UInt64, set: String, place: Int) -> UInt64 {
+  let domain = "evaluation/\(set)".utf8.reduce(splitMix(seed)) { splitMix($0 ^ UInt64($1)) }
+  return noiseSeed(runSeed: domain, position: place, imageIndex: 0)
+}
+
 /// The first number of the SplitMix64 generator with the seed `value`: a bijection of 64 bits in
 /// which every bit of the result depends on every bit of `value`.
 ///

@@ -63,7 +63,8 @@ public struct DebugRun {
     report("\(inspector.checks.count) checks passed")
     if let dump = inspector.dump {
       guard dump.isWritten else {
-        return .failed("the run ended before its last optimiser step, so there is none to dump")
+        return .failed(
+          "the run ended before its last optimiser step, so there is none to dump", exitStatus: 1)
       }
       report("the last optimiser step is in \(dump.folder): see \(StepDump.recordName)")
     }

@@ -17,11 +17,7 @@ extension Pretraining {
     let averager = GradientAverager(communicator: communicator)
     let checkpoints = CheckpointStore(
       folder: "\(folder)/checkpoints/\(stage.name)", keep: 2, warn: report)
-    let first = try communicator.agreed {
-      try FileManager.default.createDirectory(
-        atPath: checkpoints.folder, withIntermediateDirectories: true)
-      return try restore(stage, from: checkpoints)
-    }
+    let first = try restore(stage, from: checkpoints)
     var since = ContinuousClock.now
     var lossSum = try Tensor.zeros(shape: [], device: device)
     for step in first..<max(first, stepCount) {
@@ -29,9 +25,12 @@ extension Pretraining {
       try loss.backward()
       try lossSum.accumulate(loss.detached())
       try gradient.reset()
-      try gradient.collect(scale: 1 / Double(communicator.size))
+      // Shares may be uneven, and a loss is a mean over the rank's own.
+      try gradient.collect(
+        scale: Double(places(ofStep: step, of: stage).count) / Double(stage.globalBatchCount))
       try averager.reduce(gradient)
-      _ = try gradient.clip(toNorm: 1)
+      let norm = try gradient.clip(toNorm: 1)
+      guard norm.isFinite else { throw NumericalFailure.gradient(norm: "\(norm)", step: step) }
       stage.optimizer.coefficients.learningRate = highestRate * schedule.factor(at: step)
       try stage.optimizer.step(gradient.tensors())
       try stage.average.update(updateIndex: step)
@@ -56,12 +55,15 @@ extension Pretraining {
 
   /// This rank's scenes of a step.
   private func batch(ofStep step: Int, of stage: some PretrainingStage) -> SceneBatch {
+    SceneBatch(
+      places: places(ofStep: step, of: stage), seed: configuration.seed, noiseCount: noiseCount)
+  }
+
+  private func places(ofStep step: Int, of stage: some PretrainingStage) -> Range<Int> {
     let (rank, size) = (communicator.rank, communicator.size)
     let count = stage.globalBatchCount
     let start = step * count
-    return SceneBatch(
-      places: start + count * rank / size..<start + count * (rank + 1) / size,
-      seed: configuration.seed, noiseCount: noiseCount)
+    return start + count * rank / size..<start + count * (rank + 1) / size
   }
 
   /// Elements of a picture's latents.
@@ -79,14 +81,33 @@ extension Pretraining {
 
   private func save(_ stage: some PretrainingStage, at step: Int, to store: CheckpointStore) throws
   {
-    guard communicator.rank == 0 else { return }
-    _ = try store.save(step: step, files: files(of: stage), state: ["step": step])
+    try communicator.agreed {
+      guard communicator.rank == 0 else { return }
+      _ = try store.save(step: step, files: files(of: stage), state: configuration)
+    }
   }
 
   /// - Returns: The step to go on with.
+  /// - Throws: `AgreedFailure` when the checkpoint is of a run with other settings.
   private func restore(_ stage: some PretrainingStage, from store: CheckpointStore) throws -> Int {
-    guard let checkpoint = try store.newestValid() else { return 0 }
-    for (name, parameters) in files(of: stage) { try checkpoint.load(name, into: parameters) }
-    return checkpoint.step
+    let path = try communicator.agreed {
+      guard communicator.rank == 0 else { return "" }
+      try FileManager.default.createDirectory(
+        atPath: store.folder, withIntermediateDirectories: true)
+      return try store.newestValid()?.path ?? ""
+    }
+    let agreedPath = try communicator.broadcast(communicator.rank == 0 ? path : nil)
+    guard !agreedPath.isEmpty else { return 0 }
+    return try communicator.agreed {
+      let checkpoint = try Checkpoint(path: agreedPath)
+      let saved = try checkpoint.state(as: PretrainingConfiguration.self)
+      guard configuration.mayContinue(saved) else {
+        throw TrainingError(
+          agreedPath, expected: "a run with the same settings, steps and report interval apart",
+          found: "\(saved)", advice: "take these, or choose another --output")
+      }
+      for (name, parameters) in files(of: stage) { try checkpoint.load(name, into: parameters) }
+      return checkpoint.step
+    }
   }
 }

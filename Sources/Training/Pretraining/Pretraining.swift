@@ -44,7 +44,10 @@ public struct Pretraining {
   }
 
   /// Trains both stages and saves the model.
+  ///
+  /// - Throws: `AgreedFailure`; ``NumericalFailure`` when the gradient is not finite.
   public func run() throws {
+    try communicator.agreed { try configuration.validate(rankCount: communicator.size) }
     let model = try makeModel()
     let autoencoder = try AutoencoderStage(model, configuration)
     try train(autoencoder, stepCount: configuration.autoencoderSteps) { step in

@@ -2,7 +2,7 @@ import Torch
 
 /// How the embedded model is pre-trained on rendered scenes.
 ///
-/// Everything that the result depends on, apart from the code; saved beside the model.
+/// Everything that the result depends on, apart from the code; saved in every checkpoint.
 public struct PretrainingConfiguration: Sendable, Codable, Equatable {
   /// Decides the first weights and every sample.
   public var seed: UInt64
@@ -43,6 +43,30 @@ public struct PretrainingConfiguration: Sendable, Codable, Equatable {
     textWidth = 64
     textLayerCount = 2
     reportInterval = 500
+  }
+
+  /// Checks the values against each other and the number of ranks.
+  ///
+  /// - Throws: ``TrainingError``.
+  func validate(rankCount: Int) throws {
+    for (name, value, least) in [
+      ("--autoencoder-batch", autoencoderBatchCount, rankCount),
+      ("--denoiser-batch", denoiserBatchCount, rankCount),
+      ("--autoencoder-steps", autoencoderSteps, 1), ("--denoiser-steps", denoiserSteps, 1),
+      ("--report-interval", reportInterval, 1), ("--text-layers", textLayerCount, 1),
+    ] where value < least {
+      let why = least == rankCount && least > 1 ? ", the number of ranks," : ""
+      throw TrainingError(name, expected: "\(least)\(why) or more", found: "\(value)")
+    }
+  }
+
+  /// Whether a checkpoint of `earlier` can be gone on from: lengths and reports may differ.
+  func mayContinue(_ earlier: PretrainingConfiguration) -> Bool {
+    var same = self
+    same.autoencoderSteps = earlier.autoencoderSteps
+    same.denoiserSteps = earlier.denoiserSteps
+    same.reportInterval = earlier.reportInterval
+    return same == earlier
   }
 
   /// The optimizer's coefficients in either stage.

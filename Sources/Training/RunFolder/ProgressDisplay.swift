@@ -151,6 +151,13 @@ public final class ProgressDisplay {
     keep(line)
   }
 
+  /// Shows what a person should know and the run survives; also where nothing else is shown, then
+  /// on standard error.
+  public func warn(_ text: String) {
+    guard mode == .none else { return note("warning: \(text)") }
+    try? FileHandle.standardError.write(contentsOf: Data("warning: \(text)\n".utf8))
+  }
+
   /// Takes the live lines away and leaves the last epoch's.
   public func finish() {
     guard drawnLineCount > 0 else { return }

@@ -20,8 +20,10 @@ public struct Summary: Encodable, Sendable {
   public var before: [String: Reward]
   /// Rewards by set, after the last epoch.
   public var after: [String: Reward]
-  /// Wall-clock seconds of the run.
+  /// Wall-clock seconds of the run, those before a resume included.
   @JSONNumber public var seconds: Double
+  /// Seconds of them spent in epochs, evaluations apart.
+  @JSONNumber public var trainingSeconds: Double
   /// Images sampled for training, over all ranks.
   public var images: Int
   /// The number of ranks.
@@ -33,12 +35,13 @@ public struct Summary: Encodable, Sendable {
 
   /// A summary of all of it.
   public init(
-    before: [String: Reward], after: [String: Reward], seconds: Double, images: Int, ranks: Int,
-    epochs: Int, steps: Int
+    before: [String: Reward], after: [String: Reward], seconds: Double, trainingSeconds: Double,
+    images: Int, ranks: Int, epochs: Int, steps: Int
   ) {
     self.before = before
     self.after = after
     self.seconds = seconds
+    self.trainingSeconds = trainingSeconds
     self.images = images
     self.ranks = ranks
     self.epochs = epochs
@@ -46,7 +49,7 @@ public struct Summary: Encodable, Sendable {
   }
 
   private enum CodingKeys: CodingKey {
-    case evaluation, standardErrors, seconds, images, ranks, epochs, steps
+    case evaluation, standardErrors, seconds, trainingSeconds, images, ranks, epochs, steps
   }
 
   /// Writes the means under `evaluation` and their errors under `standardErrors`, each by phase and
@@ -60,6 +63,7 @@ public struct Summary: Encodable, Sendable {
     try container.encode(byPhase(\.mean), forKey: .evaluation)
     try container.encode(byPhase(\.standardError), forKey: .standardErrors)
     try container.encode(_seconds, forKey: .seconds)
+    try container.encode(_trainingSeconds, forKey: .trainingSeconds)
     try container.encode(images, forKey: .images)
     try container.encode(ranks, forKey: .ranks)
     try container.encode(epochs, forKey: .epochs)

@@ -1,5 +1,4 @@
 import ClusterConfiguration
-import Images
 import Rewards
 import Scenes
 
@@ -20,14 +19,5 @@ enum RewardRegistry {
         }
         return WeightedReward.Term(reward, weight: term.weight)
       })
-  }
-
-  /// Scores a blank image for some prompts, so that prompts which a reward cannot judge are found
-  /// before a run and not within it.
-  static func check(_ reward: WeightedReward, on prompts: [String]) throws {
-    let side = SceneRenderer.side
-    let blank = Image(
-      width: side, height: side, pixels: Array(repeating: 127, count: side * side * 3))
-    _ = try reward.score(prompts.map { _ in blank }, prompts: prompts)
   }
 }

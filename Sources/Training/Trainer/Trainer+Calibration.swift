@@ -9,14 +9,17 @@ extension Trainer {
   /// policy is not the pre-trained one any more.
   ///
   /// - Returns: The same on all ranks.
-  /// - Throws: `AgreedFailure` when the samples tell nothing.
+  /// - Throws: `AgreedFailure` when the samples tell nothing, or ``NumericalFailure`` in words.
   public func calibrate() throws -> Calibration {
     let rollouts = try communicator.agreed(drawRollouts)
     let trialLearningRate = configuration.optimizer.learningRate
-    _ = try communicator.agreed { try accumulateGradient(rollouts, inner: 0) }
+    // The configured clip range is what is looked for: nothing is held against it.
+    _ = try communicator.agreed {
+      try accumulateGradient(rollouts, inner: 0, replayTolerance: .infinity)
+    }
     try averager.reduce(gradient)
     optimizer.coefficients.learningRate = trialLearningRate
-    _ = try updateParameters()
+    _ = try communicator.agreed(updateParameters)
     state.step += 1
 
     let stepCount = policyGradient.trainedSteps.count

@@ -1,6 +1,8 @@
 import ClusterConfiguration
 import Foundation
 import MPI
+import StableDiffusion
+import Torch
 import TorchNN
 
 extension Trainer {
@@ -9,15 +11,40 @@ extension Trainer {
       folder: folder, keep: configuration.checkpoint.keep, warn: { [weak self] in self?.warn($0) })
   }
 
-  /// Saves the run as it stands between two epochs. A failure is said, and training goes on.
+  /// Saves the run as it stands between two epochs, on rank 0. A failure to write is said, and
+  /// training goes on.
   ///
-  /// A run under inspection leaves no checkpoints, so that it can be repeated as it was.
-  func save() {
-    guard let folder, inspector == nil else { return }
+  /// - Throws: `AgreedFailure` when the policy is not worth saving.
+  func save() throws {
+    try checkPolicy()
     do {
-      try checkpoints(in: folder.checkpoints).save(step: state.step, files: files, state: state)
+      try saveCheckpoint()
     } catch {
       warn("\(error); training goes on")
+    }
+  }
+
+  /// A run under inspection leaves no checkpoints, so that it can be repeated as it was.
+  func saveCheckpoint() throws {
+    guard let folder, inspector == nil else { return }
+    takeTime()
+    try checkpoints(in: folder.checkpoints).save(step: state.step, files: files, state: state)
+  }
+
+  /// Refuses a policy that blew up: resuming from it would fail for ever.
+  func checkPolicy() throws {
+    try communicator.agreed {
+      try withoutGradient {
+        let model = policy.model
+        let prediction = try model.unet(
+          .zeros(shape: [1] + model.latentShape, device: model.device),
+          timesteps: Tensor([Float(plan.steps[0].timestep)], shape: [1]).to(model.device),
+          context: policy.emptyContext)
+        let tensors = [prediction] + (policy.trainable + optimizer.state).map(\.tensor)
+        guard try tensors.allSatisfy({ try $0.isFinite() }) else {
+          throw NumericalFailure.policy(step: state.step)
+        }
+      }
     }
   }
 
@@ -50,7 +77,10 @@ extension Trainer {
     guard try communicator.broadcast(UInt8(hasSummary ? 1 : 0)) == 1, let saver else {
       return false
     }
-    return configuration.run.epochs <= saver.run.epochs
+    // A damaged last checkpoint has left an earlier one: then the end is still to come.
+    return state.isBeyondKLLimit
+      ? configuration.method.klLimit == saver.method.klLimit
+      : state.epoch >= configuration.run.epochs
   }
 
   private var files: [String: [Parameter]] {

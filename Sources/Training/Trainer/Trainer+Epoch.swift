@@ -17,6 +17,9 @@ extension Trainer {
     try inspector?.trajectoriesAreDrawn(self, rollouts)
     let sampling = try SamplingStatistics(
       rollouts, promptCount: promptCount, share, communicator)
+    guard sampling.kl.allSteps.isFinite else {
+      throw NumericalFailure.kl(value: "\(sampling.kl.allSteps)", epoch: state.epoch + 1)
+    }
     let slowdown: Double
     switch klLimit?.decision(atKL: sampling.kl.allSteps) ?? .proceed {
     case .proceed: slowdown = 1
@@ -75,13 +78,19 @@ extension Trainer {
   }
 
   /// This rank's part of the gradient of the loss, a mean over the prompts of all ranks.
-  func accumulateGradient(_ rollouts: [Rollout], inner: Int) throws -> [PromptObjective] {
+  ///
+  /// - Parameter replayTolerance: How far a log-probability in training may lie from the one in
+  ///   sampling before the first update; a tenth of the clip range where it is left out.
+  func accumulateGradient(_ rollouts: [Rollout], inner: Int, replayTolerance: Double? = nil) throws
+    -> [PromptObjective]
+  {
+    let tolerance = replayTolerance ?? method.clipRange / 10
     begin("training", of: rollouts.count)
     try gradient.reset()
     return try rollouts.map { rollout in
       let objective = try objective(of: rollout, inner: inner)
       let replayed = try policyGradient.backpropagate(objective.weights, through: rollout)
-      if inner == 0 { try checkReplay(replayed, of: rollout) }
+      if inner == 0 { try checkReplay(replayed, of: rollout, tolerance: tolerance) }
       try gradient.collect(scale: 1 / Double(configuration.method.promptsPerEpoch))
       display?.advance()
       return objective
@@ -112,8 +121,7 @@ extension Trainer {
 
   /// The start-up invariant: before the first update of an epoch, training sees the
   /// log-probabilities that sampling saw.
-  private func checkReplay(_ replayed: StepMatrix, of rollout: Rollout) throws {
-    let tolerance = method.clipRange / 10
+  private func checkReplay(_ replayed: StepMatrix, of rollout: Rollout, tolerance: Double) throws {
     for trajectory in 0..<replayed.trajectoryCount {
       for step in 0..<replayed.stepCount {
         let difference = abs(replayed[trajectory, step] - rollout.old[trajectory, step])

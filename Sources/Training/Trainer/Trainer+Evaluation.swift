@@ -14,12 +14,11 @@ extension Trainer {
   /// Draws images for every set's prompts from the present policy, with the same noise at every
   /// evaluation, and scores them. All ranks share the images and get the results.
   func evaluate(_ phase: EvaluationPhase) throws -> [EvaluationResult] {
-    try evaluationSets.enumerated().map { setIndex, set in
+    try evaluationSets.map { set in
       let start = ContinuousClock.now
       let count = configuration.evaluation.imagesPerSet
       let (rewards, images) = try scores(
-        of: set.file.prompts, count: count, setIndex: setIndex,
-        label: "\(phase.rawValue) \(set.name)")
+        of: set, count: count, label: "\(phase.rawValue) \(set.name)")
       let mean = rewards.reduce(0, +) / Double(count)
       let variance =
         rewards.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(max(1, count - 1))
@@ -34,11 +33,11 @@ extension Trainer {
 
   /// Draws the first images of every set as an evaluation would, for the grids alone.
   func drawGrids() throws {
-    for (setIndex, set) in evaluationSets.enumerated() {
+    for set in evaluationSets {
       let (rewards, images) = try scores(
-        of: set.file.prompts,
+        of: set,
         count: min(configuration.logging.sampleImages, configuration.evaluation.imagesPerSet),
-        setIndex: setIndex, label: "grid \(set.name)")
+        label: "grid \(set.name)")
       try saveGrid(images, rewards, set, .during)
     }
   }
@@ -47,9 +46,10 @@ extension Trainer {
   ///
   /// Images are drawn in batches of the same shape whatever the number of ranks, each batch whole on
   /// one rank.
-  private func scores(of prompts: [String], count: Int, setIndex: Int, label: String) throws
+  private func scores(of set: (name: String, file: PromptFile), count: Int, label: String) throws
     -> (rewards: [Double], images: [Image])
   {
+    let prompts = set.file.prompts
     let batchCount = configuration.sampler.batchSize
     let shownCount = min(configuration.logging.sampleImages, count)
     let sampler = ImageSampler(
@@ -61,7 +61,7 @@ extension Trainer {
 
     var rewards = [Double](repeating: 0, count: count)
     var pixels: [UInt8] = []
-    let side = policy.model.autoencoder.configuration.sampleSize
+    let side = policy.model.imageSide
     let imageByteCount = side * side * 3
     try communicator.agreed {
       pixels = Array(repeating: 0, count: shownCount * imageByteCount)
@@ -71,8 +71,7 @@ extension Trainer {
         let images = try sampler.images(
           prompts: texts,
           seeds: places.map {
-            noiseSeed(
-              runSeed: UInt64(configuration.evaluation.seed), position: $0, imageIndex: setIndex)
+            evaluationSeed(UInt64(configuration.evaluation.seed), set: set.name, place: $0)
           })
         for (place, score) in zip(places, try reward.score(images, prompts: texts)) {
           rewards[place] = score

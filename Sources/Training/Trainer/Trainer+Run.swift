@@ -6,7 +6,9 @@ public enum RunOutcome: Sendable, Equatable {
   /// All epochs are done, or the KL limit ended the run as it was set to.
   case completed
   /// The run cannot go on. What was saved before is intact.
-  case failed(String)
+  ///
+  /// The exit status is 3 where a start from the same place would fail again, else 1.
+  case failed(String, exitStatus: Int32)
 }
 
 extension Trainer {
@@ -14,25 +16,29 @@ extension Trainer {
   ///
   /// - Throws: What only this rank knows of; what all ranks know is returned.
   public func run() throws -> RunOutcome {
-    defer { display?.finish() }
+    defer {
+      display?.finish()
+      lock = nil
+    }
     guard !isFinished else {
       display?.note(
         "the run is finished: \(state.epoch) epochs in \(state.step) steps, see "
-          + "\(configuration.run.output)/summary.json; raise run.epochs to go on")
+          + "\(configuration.run.output)/summary.json; raise "
+          + "\(state.isBeyondKLLimit ? "method.klLimit" : "run.epochs") to go on")
       return .completed
     }
     do {
       try runToTheEnd()
       return .completed
     } catch let error as AgreedFailure {
-      return .failed("\(error)")
+      return .failed("\(error)", exitStatus: Int32(error.exitStatus ?? 1))
     } catch let error as NumericalFailure {
-      return .failed("\(error)")
+      return .failed("\(error)", exitStatus: Int32(error.exitStatus))
     }
   }
 
   private func runToTheEnd() throws {
-    let start = ContinuousClock.now
+    state.isBeyondKLLimit = false
     if state.epoch > 0 {
       display?.note("the run goes on after epoch \(state.epoch), step \(state.step)")
     }
@@ -45,6 +51,7 @@ extension Trainer {
       guard let last = records.last else {
         display?.note(
           "the KL divergence passed method.klLimit in epoch \(state.epoch + 1): the run ends here")
+        state.isBeyondKLLimit = true
         break
       }
       for record in records { metrics?.write(.step(record)) }
@@ -56,9 +63,11 @@ extension Trainer {
         seconds: seconds)
       try finishEpoch()
     }
-    save()
+    // Here a failure to save is the run's: there will be no later checkpoint.
+    try checkPolicy()
+    try communicator.agreed(saveCheckpoint)
     let after = try evaluate(.after)
-    try writeSummary(after, seconds: (ContinuousClock.now - start) / .seconds(1))
+    try communicator.agreed { try writeSummary(after) }
   }
 
   /// What comes between two epochs, when it is time.
@@ -73,10 +82,10 @@ extension Trainer {
       try drawGrids()
     }
     // Last, so that a run which goes on from here has all of this behind it.
-    if isDue(configuration.checkpoint.everyEpochs) { save() }
+    if isDue(configuration.checkpoint.everyEpochs) { try save() }
   }
 
-  private func writeSummary(_ after: [EvaluationResult], seconds: Double) throws {
+  private func writeSummary(_ after: [EvaluationResult]) throws {
     guard let folder else { return }
     func bySet(_ results: [EvaluationResult]) -> [String: Summary.Reward] {
       Dictionary(
@@ -84,9 +93,11 @@ extension Trainer {
           ($0.set, Summary.Reward(mean: $0.reward, standardError: $0.standardError))
         })
     }
+    takeTime()
     try Summary(
-      before: bySet(state.evaluationBefore), after: bySet(after), seconds: seconds,
-      images: state.imageCount, ranks: communicator.size, epochs: state.epoch, steps: state.step
+      before: bySet(state.evaluationBefore), after: bySet(after), seconds: state.seconds,
+      trainingSeconds: state.trainingSeconds, images: state.imageCount, ranks: communicator.size,
+      epochs: state.epoch, steps: state.step
     ).write(to: folder.summary)
   }
 }

@@ -48,6 +48,8 @@ public final class Trainer {
   private(set) var folder: RunFolder?
   private(set) var metrics: MetricsWriter?
   private(set) var display: ProgressDisplay?
+  var lock: RunFolderLock?
+  private var timeTaken = ContinuousClock.now
   /// Whether the run came to its end before it was taken up again: nothing is left to do.
   private(set) var isFinished = false
   /// Is shown each optimiser step. For debugging.
@@ -76,8 +78,9 @@ public final class Trainer {
     self.communicator = communicator
     let parts = try communicator.agreed {
       [timer] in
-      try TrainerParts(configuration, rankCount: communicator.size, device: device, timer: timer)
+      try TrainerParts(configuration, communicator, device: device, timer: timer)
     }
+    try parts.requireTheSame(onAllRanksOf: communicator, configuration)
     prompts = parts.prompts
     evaluationSets = parts.evaluationSets
     reward = parts.reward
@@ -104,6 +107,7 @@ public final class Trainer {
   private func openRunFolder(_ resume: Resume) throws {
     guard communicator.rank == 0 else { return }
     let folder = try RunFolder(path: configuration.run.output)
+    lock = try RunFolderLock(folder: folder.path)
     self.folder = folder
     let logging = configuration.logging
     // Before the checkpoints are looked at, of which there may be something to say.
@@ -123,7 +127,8 @@ public final class Trainer {
   private func openLog(isResumed: Bool) throws {
     guard let folder, !isFinished else { return }
     metrics = try MetricsWriter(
-      path: folder.metrics, resumingAt: isResumed ? state.step : nil, warn: warn)
+      path: folder.metrics, resumingAt: isResumed ? state.step : nil,
+      warn: { [weak self] in self?.warn($0) })
     try DiskOperations().replaceFile(
       folder.configuration, contents: Data(configuration.yaml().utf8))
     // A summary says that the run is at its end.
@@ -132,7 +137,14 @@ public final class Trainer {
 
   /// Says what a person should know and the run survives.
   func warn(_ text: String) {
-    display?.note("warning: \(text)")
+    display?.warn(text)
+  }
+
+  /// Adds the time since this was last called to the run's.
+  func takeTime() {
+    let now = ContinuousClock.now
+    state.seconds += (now - timeTaken) / .seconds(1)
+    timeTaken = now
   }
 }
 

@@ -1,6 +1,7 @@
 import ClusterConfiguration
 import Diffusion
 import Foundation
+import MPI
 import PRDP
 import Rewards
 import Scenes
@@ -24,16 +25,21 @@ struct TrainerParts {
   let gradient: FlatGradient
 
   init(
-    _ configuration: RunConfiguration, rankCount: Int, device: Device, timer: PhaseTimer
+    _ configuration: RunConfiguration, _ communicator: Communicator, device: Device,
+    timer: PhaseTimer
   ) throws {
-    try configuration.validate(rankCount: rankCount)
+    try configuration.validate(rankCount: communicator.size)
     prompts = try PromptFile(path: configuration.data.prompts)
     evaluationSets = try configuration.evaluation.sets.map {
       ($0.name, try PromptFile(path: $0.prompts))
     }
     reward = try RewardRegistry.reward(configuration.rewards)
-    try RewardRegistry.check(
-      reward, on: ([prompts] + evaluationSets.map(\.file)).compactMap(\.prompts.first))
+    // Each rank looks at its part of the prompts.
+    for file in [prompts] + evaluationSets.map(\.file) {
+      try reward.check(
+        file,
+        indices: stride(from: communicator.rank, to: file.prompts.count, by: communicator.size))
+    }
 
     let folder = ModelFolder(path: configuration.model.path)
     let seed = UInt64(configuration.run.seed)
@@ -67,6 +73,46 @@ struct TrainerParts {
       microBatchCount: settings.microBatch, reductionScale: reductionScale)
     optimizer = try AdamW(policy.trainable, AdamWCoefficients(configuration.optimizer))
     gradient = try FlatGradient(policy.trainable)
+  }
+
+  /// Refuses ranks that read other things than rank 0: a stale file on one machine.
+  ///
+  /// - Throws: `AgreedFailure`.
+  func requireTheSame(onAllRanksOf communicator: Communicator, _ configuration: RunConfiguration)
+    throws
+  {
+    let inputs =
+      [
+        ("configuration", configuration.yaml()), ("model", modelSHA256),
+        ("data.prompts", prompts.sha256),
+      ] + evaluationSets.map { ("evaluation set \($0.name)", $0.file.sha256) }
+    let mine = inputs.map { sha256(of: Data($0.1.utf8)) }.joined(separator: " ")
+    let first = try communicator.broadcast(communicator.rank == 0 ? mine : nil).split(
+      separator: " ")
+    try communicator.agreed {
+      for ((name, _), (mine, first)) in zip(inputs, zip(mine.split(separator: " "), first))
+      where mine != first {
+        throw TrainingError(
+          name, expected: "the same on every rank", found: "another than on rank 0",
+          advice: "give all machines the same files, best on a shared file system")
+      }
+    }
+  }
+}
+
+extension WeightedReward {
+  /// Looks for prompts that a reward cannot judge, so that they are found before a run.
+  fileprivate func check(_ file: PromptFile, indices: StrideTo<Int>) throws {
+    for index in indices {
+      do {
+        try check(prompt: file.prompts[index])
+      } catch {
+        throw TrainingError(
+          "prompt \(index + 1) of \(file.path)", expected: "a prompt for \(name)",
+          found: "\"\(file.prompts[index])\": \(error)",
+          advice: "take it out, or choose another reward")
+      }
+    }
   }
 }
 

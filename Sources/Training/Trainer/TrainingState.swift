@@ -6,8 +6,12 @@ struct TrainingState: Codable, Equatable {
   var step = 0
   /// Images drawn for training, over all ranks.
   var imageCount = 0
-  /// Seconds spent in training so far, evaluations apart.
+  /// Seconds spent so far, those before a resume included.
+  var seconds = 0.0
+  /// Seconds of them spent in epochs, evaluations apart.
   var trainingSeconds = 0.0
+  /// Whether the KL limit ended the run.
+  var isBeyondKLLimit = false
   /// What was measured before the first epoch.
   var evaluationBefore: [EvaluationResult] = []
   /// The resolved configuration of the run that saved this.
