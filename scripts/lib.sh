@@ -1,6 +1,9 @@
 # shellcheck shell=bash
 # What the scripts share. They run from the root of the package.
 
+# A path of the user's, before the working directory changes.
+if [[ -n ${LIBTORCH:-} ]]; then LIBTORCH=$(realpath -m "$LIBTORCH") && export LIBTORCH; fi
+
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root" || exit 1
 
@@ -28,6 +31,6 @@ fi
 
 # mpi_flags RANKS: the options of mpirun for this machine, one a line.
 mpi_flags() {
-  printf '%s\n' -np "$1" --bind-to none
+  printf '%s\n' -np "$1" --bind-to none --use-hwthread-cpus
   if (($1 > $(nproc))); then printf '%s\n' --oversubscribe; fi
 }

@@ -78,7 +78,7 @@ enum Schema {
   private static let data = [
     ConfigurationKey(
       "data.prompts", \.data.prompts, .path, knownAs: ["dataset", "prompt_file"],
-      "the file of training prompts, one a line")
+      "the file of training prompts: .txt, .jsonl, .json, .csv or .tsv")
   ]
 
   private static let rewards = [

@@ -15,9 +15,9 @@ public struct ImageSampler {
   /// A sampler of `model`.
   ///
   /// - Parameters:
-  ///   - eta: Share of the posterior's noise, in [0, 1].
+  ///   - plan: The steps, made from the model's own schedule.
+  ///   - guidanceScale: Of classifier-free guidance; 1 is none.
   ///   - batchCount: Images at a time.
-  /// - Throws: `DiffusionError` for a plan that the model's schedule does not allow.
   public init(
     model: StableDiffusionModel, plan: SamplingPlan, guidanceScale: Double, batchCount: Int
   ) {

@@ -200,23 +200,28 @@ def check_schedule(dump, table, model_folder):
     table.add("sigma", relative(dump["sigma"], sigma), 1e-12)
 
 
-def check_gradient(dump, table, model_folder):
-    unet, trained = make_unet(dump, model_folder)
-    axes, steps = dump.axes, dump["trained_steps"].tolist()
-    scale = 1 / (axes["C"] * axes["h"] * axes["w"]) if dump.settings["reduction"] == "mean" else 1
-    log_probabilities = torch.zeros_like(dump["log_probabilities"])
-    predictions = torch.zeros_like(dump["predictions"])
-    for prompt in range(axes["N"]):
+def trained_values(dump, unet):
+    """Prompt, place among the trained steps, guided predictions and log-probabilities [B] of each."""
+    for prompt in range(dump.axes["N"]):
         latents = dump["trajectories"][prompt].double()
-        for place, step in enumerate(steps):
+        for place, step in enumerate(dump["trained_steps"].tolist()):
             prediction = guided(dump, unet, latents[step], dump["timesteps"][step],
                                 dump["contexts"][prompt])
             mean = mean_of_step(dump, latents[step], prediction, step)
             values = -((latents[step + 1] - mean) ** 2).sum((1, 2, 3)) / (2 * dump["sigma"][step] ** 2)
-            weights = dump["weights"][prompt, :, place]
-            (scale / axes["N"] * (weights * values).sum()).backward()
-            log_probabilities[prompt, :, place] = values.detach()
-            predictions[prompt, :, place] = prediction.detach()
+            yield prompt, place, prediction, values
+
+
+def check_gradient(dump, table, model_folder):
+    unet, trained = make_unet(dump, model_folder)
+    axes = dump.axes
+    scale = 1 / (axes["C"] * axes["h"] * axes["w"]) if dump.settings["reduction"] == "mean" else 1
+    log_probabilities = torch.zeros_like(dump["log_probabilities"])
+    predictions = torch.zeros_like(dump["predictions"])
+    for prompt, place, prediction, values in trained_values(dump, unet):
+        (scale / axes["N"] * (dump["weights"][prompt, :, place] * values).sum()).backward()
+        log_probabilities[prompt, :, place] = values.detach()
+        predictions[prompt, :, place] = prediction.detach()
     gradient = {name: torch.zeros_like(value) if value.grad is None else value.grad
                 for name, value in trained.items()}
     dumped = dump.load("gradient")
@@ -227,6 +232,17 @@ def check_gradient(dump, table, model_folder):
     norm = torch.linalg.vector_norm(torch.cat([value.flatten() for value in dumped.values()]))
     table.add("norm of the gradient",
               relative(scalar(dump.record["gradientNorm"]), norm), 1e-9)
+
+
+@torch.no_grad()
+def check_reference(dump, table, model_folder):
+    """The reference policy is the model as it lies in its folder."""
+    unet = UNet2DConditionModel.from_pretrained(model_folder / "unet").double()
+    log_probabilities = torch.zeros_like(dump["reference_log_probabilities"])
+    for prompt, place, _, values in trained_values(dump, unet):
+        log_probabilities[prompt, :, place] = values
+    table.add("l_it under ref, by the model's own weights",
+              relative(dump["reference_log_probabilities"], log_probabilities), 1e-5)
 
 
 def check_noises(dump, table):
@@ -277,6 +293,7 @@ def check(folder, model_folder):
     check_schedule(dump, table, model_folder)
     check_noises(dump, table)
     check_gradient(dump, table, model_folder)
+    check_reference(dump, table, model_folder)
     check_update(dump, table)
     print(f"  {summary}: " + ("all agree" if not table.failed else f"{table.failed} FAILED"))
     return table.failed

@@ -44,11 +44,12 @@ SMALL = {
 class Run:
     """A run of `prdp train` in a process group of its own; `ranks` is None for no mpirun."""
 
-    def __init__(self, ranks, settings, *arguments, config="cluster.yaml"):
+    def __init__(
+            self, ranks, settings, *arguments, config="cluster.yaml", command="train", small=SMALL):
         self.output = str(settings.get("run.output", ""))
         self.log = tempfile.TemporaryFile()
-        command = [str(PRDP), "train", "--config", str(config), *arguments]
-        for key, value in {**SMALL, **settings}.items():
+        command = [str(PRDP), command, "--config", str(config), *arguments]
+        for key, value in {**small, **settings}.items():
             command += ["--set", f"{key}={value}"]
         if ranks is not None:
             # Ranks that wait leave the core to others, of which a machine for tests has many.

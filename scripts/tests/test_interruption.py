@@ -5,6 +5,7 @@ import random
 import signal
 import time
 import unittest
+from pathlib import Path
 
 import runs
 
@@ -38,6 +39,7 @@ class InterruptionTests(unittest.TestCase):
         self.assert_is_whole(runs.Run(RANKS, self.settings("again")).finish().output)
 
     def test_a_run_killed_at_any_moment_goes_on_to_the_same_bits(self):
+        killed_count = 0
         for seed, victim in enumerate(("rank", "rank", "rank", "mpirun", "mpirun", "mpirun")):
             moment = random.Random(seed)
             settings = self.settings(f"killed-{seed}")
@@ -45,20 +47,30 @@ class InterruptionTests(unittest.TestCase):
                 # Twice, so that a run that went on is killed too.
                 for steps in (moment.randint(0, EPOCHS), moment.randint(EPOCHS, 2 * EPOCHS - 1)):
                     run = runs.Run(RANKS, settings, "--resume", "latest")
-                    self.kill(run, victim, steps, moment)
+                    killed_count += self.kill(run, victim, steps, moment)
+                is_saved = any(Path(run.output, "checkpoints").glob("step-*/COMMIT"))
                 run = runs.Run(RANKS, settings, "--resume", "latest").finish()
+                if is_saved:
+                    self.assertRegex(run.text(), "the run goes on after|the run is finished")
                 self.assert_is_whole(run.output)
+        # Now and then a run is at its end before its killer comes.
+        self.assertGreaterEqual(killed_count, 8)
 
     def kill(self, run, victim, steps, moment):
-        """Kills a rank or mpirun some time after a step, and waits until all of the run is gone."""
+        """Kills a rank or mpirun some time after a step, and waits until all of the run is gone.
+
+        Returns whether that ended the run.
+        """
         while run.process.poll() is None and run.step_count() < steps:
             time.sleep(0.01)
         time.sleep(moment.uniform(0, self.seconds / EPOCHS))
         ids = run.rank_ids() if victim == "rank" else [run.process.pid]
         if ids:
             os.kill(moment.choice(sorted(ids)), signal.SIGKILL)
-        self.assertNotEqual(run.wait(), 2, run.text())
+        code = run.wait()
+        self.assertNotEqual(code, 2, run.text())
         self.assertEqual(runs.left_running(run.output, within=15), [])
+        return code != 0
 
     def test_an_interrupt_ends_all_ranks(self):
         for number in (signal.SIGINT, signal.SIGTERM):

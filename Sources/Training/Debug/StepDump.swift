@@ -30,19 +30,13 @@ final class StepDump {
   /// - Throws: ``TrainingError`` when that cannot be, or there is something in it.
   init(folder: String) throws {
     self.folder = folder
-    do {
-      let manager = FileManager.default
-      try manager.createDirectory(atPath: folder, withIntermediateDirectories: true)
-      let names = try manager.contentsOfDirectory(atPath: folder)
-      guard names.isEmpty else {
-        throw TrainingError(
-          folder, expected: "an empty folder for the step, or none yet",
-          found: "\(names.count) files in it", advice: "name another after --dump-step")
-      }
-    } catch let error as CocoaError {
+    let advice = "name another after --dump-step"
+    try RunFolder.makeFolder(folder, advice: advice)
+    let names = try FileManager.default.contentsOfDirectory(atPath: folder)
+    guard names.isEmpty else {
       throw TrainingError(
-        folder, expected: "a folder that can be made", found: error.localizedDescription,
-        advice: "name another after --dump-step")
+        folder, expected: "an empty folder for the step, or none yet",
+        found: "\(names.count) files in it", advice: advice)
     }
   }
 

@@ -23,11 +23,12 @@ extension Pretraining {
     for step in first..<max(first, stepCount) {
       let loss = try stage.loss(batch(ofStep: step, of: stage))
       try loss.backward()
-      try lossSum.accumulate(loss.detached())
-      try gradient.reset()
       // Shares may be uneven, and a loss is a mean over the rank's own.
-      try gradient.collect(
-        scale: Double(places(ofStep: step, of: stage).count) / Double(stage.globalBatchCount))
+      let share =
+        Double(places(ofStep: step, of: stage).count) / Double(stage.globalBatchCount)
+      try lossSum.accumulate(loss.detached() * share)
+      try gradient.reset()
+      try gradient.collect(scale: share)
       try averager.reduce(gradient)
       let norm = try gradient.clip(toNorm: 1)
       guard norm.isFinite else { throw NumericalFailure.gradient(norm: "\(norm)", step: step) }
@@ -39,9 +40,10 @@ extension Pretraining {
       guard done % configuration.reportInterval == 0 || done == stepCount else { continue }
       let stepsSince = (done - 1) % configuration.reportInterval + 1
       let seconds = (ContinuousClock.now - since) / .seconds(1)
+      let meanLoss = try communicator.allReduce(lossSum.item() / Double(stepsSince), by: .sum)
       try log(
         PretrainingRecord(
-          stage: stage.name, step: done, loss: lossSum.item() / Double(stepsSince),
+          stage: stage.name, step: done, loss: meanLoss,
           scenesPerSecond: Double(stepsSince * stage.globalBatchCount) / seconds))
       try save(stage, at: done, to: checkpoints)
       try stage.average.swapWithParameters()
@@ -92,8 +94,7 @@ extension Pretraining {
   private func restore(_ stage: some PretrainingStage, from store: CheckpointStore) throws -> Int {
     let path = try communicator.agreed {
       guard communicator.rank == 0 else { return "" }
-      try FileManager.default.createDirectory(
-        atPath: store.folder, withIntermediateDirectories: true)
+      try makeFolder("checkpoints/\(stage.name)")
       return try store.newestValid()?.path ?? ""
     }
     let agreedPath = try communicator.broadcast(communicator.rank == 0 ? path : nil)

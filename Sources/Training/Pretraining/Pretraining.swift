@@ -59,21 +59,25 @@ public struct Pretraining {
     try train(denoiser, stepCount: configuration.denoiserSteps) { step in
       try measureAlignment(of: model, step: step)
     }
-    if communicator.rank == 0 {
+    try communicator.agreed {
+      guard communicator.rank == 0 else { return }
       try model.save(to: "\(folder)/model")
       report("the model is in \(folder)/model")
     }
   }
 
+  func makeFolder(_ name: String) throws {
+    try RunFolder.makeFolder("\(folder)/\(name)", advice: "set --output to a folder of yours")
+  }
+
   private func makeModel() throws -> StableDiffusionModel {
     let vocabulary = URL(filePath: "\(folder)/tokenizer")
-    if communicator.rank == 0 {
-      try FileManager.default.createDirectory(
-        atPath: "\(folder)/samples", withIntermediateDirectories: true)
+    try communicator.agreed {
+      guard communicator.rank == 0 else { return }
+      try makeFolder("samples")
       try CLIPVocabulary.build(words: ScenePrompts.words, modelMaxLength: Self.tokenCount)
         .write(to: vocabulary)
     }
-    try communicator.barrier()
     let tokenizer = try CLIPTokenizer(folder: vocabulary)
     let side = SceneRenderer.side
     let autoencoder = AutoencoderConfiguration(

@@ -22,7 +22,7 @@ public struct RunFolder: Sendable {
   public init(path: String) throws {
     self.path = path
     for folder in [path, samples, checkpoints] {
-      try Self.makeFolder(folder)
+      try Self.makeFolder(folder, advice: Self.advice)
       guard access(folder, W_OK | X_OK) == 0 else {
         throw TrainingError(
           folder, failed: "a folder that can be written to", errno: errno, advice: Self.advice)
@@ -32,13 +32,16 @@ public struct RunFolder: Sendable {
 
   private static let advice = "set run.output to a folder of yours"
 
-  private static func makeFolder(_ path: String) throws {
+  /// Makes a folder, with those above, where it is missing.
+  ///
+  /// - Throws: ``TrainingError`` with `advice`.
+  static func makeFolder(_ path: String, advice: String) throws {
     if mkdir(path, 0o755) == 0 { return }
     let code = errno
     let parent = (path as NSString).deletingLastPathComponent
     switch code {
     case ENOENT where !parent.isEmpty && parent != path:
-      try makeFolder(parent)
+      try makeFolder(parent, advice: advice)
       guard mkdir(path, 0o755) == 0 else {
         throw TrainingError(path, failed: "a new folder", errno: errno, advice: advice)
       }

@@ -92,7 +92,10 @@ extension Trainer {
     guard let folder else { return nil }
     switch resume {
     case .never: return nil
-    case .latest: return try checkpoints(in: folder.checkpoints).newestValid()?.path
+    case .latest:
+      let newest = try checkpoints(in: folder.checkpoints).newestValid()
+      if newest == nil { display?.note("no checkpoint in \(folder.checkpoints): a new run") }
+      return newest?.path
     case .checkpoint(let path): return try Checkpoint(path: path).path
     }
   }

@@ -106,6 +106,13 @@ public final class Trainer {
 
   private func openRunFolder(_ resume: Resume) throws {
     guard communicator.rank == 0 else { return }
+    if case .checkpoint(let path) = resume,
+      !FileManager.default.fileExists(atPath: "\(path)/\(Checkpoint.commitName)")
+    {
+      throw TrainingError(
+        "--resume", expected: "latest, never, or the folder of a checkpoint, .../step-00000010",
+        found: "\(path), which holds no \(Checkpoint.commitName)")
+    }
     let folder = try RunFolder(path: configuration.run.output)
     lock = try RunFolderLock(folder: folder.path)
     self.folder = folder
