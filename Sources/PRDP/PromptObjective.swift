@@ -25,8 +25,6 @@ public struct PromptObjective: Sendable, Equatable {
   public let loss: Double
   /// u_i, the log-ratio to the reference that stands for trajectory i's reward: [B].
   public let logRatios: [Double]
-  /// v_i, the same with each step's move from the old policy clipped: [B].
-  public let clippedLogRatios: [Double]
   /// w_it, the constants of the gradient: [B][S].
   public let weights: StepMatrix
   /// M, the pairs whose rewards differ.
@@ -115,7 +113,6 @@ public struct PromptObjective: Sendable, Equatable {
     }
     self.loss = loss * perPair
     self.logRatios = u
-    self.clippedLogRatios = v
     self.weights = StepMatrix(trajectoryCount: rewards.count, stepCount: steps.count) { i, t in
       2 * perPair * (g[i] + h[i] * isInside[i, t]) / Double(steps.count)
     }

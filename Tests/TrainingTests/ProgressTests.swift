@@ -15,7 +15,7 @@ struct ProgressTests {
     ) -> ProgressDisplay {
       ProgressDisplay(
         mode, epochCount: 60, evaluationEveryEpochs: 0, lineEveryEpochs: lineEveryEpochs,
-        startReward: nil, sink: { [unowned self] in text += $0 },
+        sink: { [unowned self] in text += $0 },
         columnCount: { [unowned self] in columnCount }, now: { [unowned self] in time })
     }
 
