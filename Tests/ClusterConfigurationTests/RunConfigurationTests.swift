@@ -126,8 +126,9 @@ import Testing
   @Test func onlyWhatResultsDoNotDependOnMayChangeOnAResume() throws {
     let free: Set = [
       "run.epochs", "run.output", "cluster.slots", "cluster.threadsPerRank", "cluster.device",
-      "evaluation.everyEpochs", "checkpoint.everyEpochs", "checkpoint.keep", "logging.progress",
-      "logging.sampleImages", "logging.everyEpochs", "logging.gridEveryEpochs",
+      "method.klLimit", "method.klAction", "evaluation.everyEpochs", "checkpoint.everyEpochs",
+      "checkpoint.keep", "logging.progress", "logging.sampleImages", "logging.everyEpochs",
+      "logging.gridEveryEpochs",
     ]
     let overrides = Self.otherValues.map { "\($0)=\($1)" }
     let changed = try RunConfiguration(yaml: "run: {}", source: "", overrides: overrides)
