@@ -45,47 +45,66 @@ let package = Package(
 
     // Models and the method.
     .target(name: "Diffusion", dependencies: ["Torch"]),
-    .target(name: "CLIP", dependencies: ["TorchNN"]),
-    .target(name: "StableDiffusion", dependencies: ["CLIP", "Diffusion"]),
+    .target(name: "CLIP", dependencies: ["Torch", "TorchNN"]),
+    .target(
+      name: "StableDiffusion",
+      dependencies: ["CLIP", "Diffusion", "Safetensors", "Torch", "TorchNN"]),
     .target(name: "PRDP", dependencies: ["Diffusion"]),
 
     // Pictures and what they are worth.
     .systemLibrary(name: "CImageCodecs", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
     .target(name: "Images", dependencies: ["CImageCodecs"]),
     .target(name: "Rewards", dependencies: ["Images"]),
-    .target(name: "Scenes", dependencies: ["Rewards"], exclude: ["Resources"]),
+    .target(name: "Scenes", dependencies: ["Images", "Rewards"], exclude: ["Resources"]),
 
     // The run.
     .target(name: "ClusterConfiguration", dependencies: ["Yams"]),
     .target(
       name: "Training",
       dependencies: [
-        "ClusterConfiguration", "MPI", "PRDP", "Scenes", "StableDiffusion",
+        "CLIP", "ClusterConfiguration", "Diffusion", "Images", "MPI", "PRDP", "Rewards",
+        "Safetensors", "Scenes", "StableDiffusion", "Torch", "TorchNN",
         .product(name: "Crypto", package: "swift-crypto"),
       ]),
     .executableTarget(
       name: "PRDPCommand",
       dependencies: [
-        "Training", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "ClusterConfiguration", "Images", "MPI", "PRDP", "Scenes", "Torch", "Training",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
     // Tests.
-    .executableTarget(name: "MPIRankTests", dependencies: ["MPI"]),
-    .target(name: "TestSupport", dependencies: ["Torch", "TorchNN"], path: "Tests/TestSupport"),
-    .testTarget(name: "TorchTests", dependencies: ["Torch", "TestSupport"]),
-    .testTarget(name: "TorchNNTests", dependencies: ["TorchNN", "TestSupport"]),
+    .executableTarget(
+      name: "MPIRankTests", dependencies: ["MPI"], path: "Tests/MPIRankTests"),
+    .target(
+      name: "TestSupport", dependencies: ["Safetensors", "Torch", "TorchNN"],
+      path: "Tests/TestSupport"),
+    .testTarget(name: "TorchTests", dependencies: ["Torch"]),
+    .testTarget(
+      name: "TorchNNTests", dependencies: ["Safetensors", "TestSupport", "Torch", "TorchNN"]),
     .testTarget(name: "SafetensorsTests", dependencies: ["Safetensors"]),
     .testTarget(name: "MPITests", dependencies: ["MPI", "MPIRankTests"]),
-    .testTarget(name: "DiffusionTests", dependencies: ["Diffusion", "TestSupport"]),
-    .testTarget(name: "CLIPTests", dependencies: ["CLIP", "TestSupport"]),
-    .testTarget(name: "StableDiffusionTests", dependencies: ["StableDiffusion", "TestSupport"]),
-    .testTarget(name: "PRDPTests", dependencies: ["PRDP"]),
+    .testTarget(name: "DiffusionTests", dependencies: ["Diffusion"]),
+    .testTarget(
+      name: "CLIPTests",
+      dependencies: ["CLIP", "Safetensors", "TestSupport", "Torch", "TorchNN"]),
+    .testTarget(
+      name: "StableDiffusionTests",
+      dependencies: [
+        "CLIP", "Diffusion", "Safetensors", "StableDiffusion", "TestSupport", "Torch", "TorchNN",
+      ]),
+    .testTarget(name: "PRDPTests", dependencies: ["Diffusion", "PRDP"]),
     .testTarget(name: "ImagesTests", dependencies: ["Images"]),
-    .testTarget(name: "RewardsTests", dependencies: ["Rewards"]),
-    .testTarget(name: "ScenesTests", dependencies: ["Scenes"]),
+    .testTarget(name: "RewardsTests", dependencies: ["Images", "Rewards"]),
+    .testTarget(name: "ScenesTests", dependencies: ["Images", "Scenes"]),
     .testTarget(
       name: "ClusterConfigurationTests", dependencies: ["ClusterConfiguration", "Yams"]),
-    .testTarget(name: "TrainingTests", dependencies: ["Training", "TestSupport"]),
+    .testTarget(
+      name: "TrainingTests",
+      dependencies: [
+        "CLIP", "ClusterConfiguration", "Diffusion", "Images", "MPI", "PRDP", "Rewards", "Scenes",
+        "StableDiffusion", "TestSupport", "Torch", "TorchNN", "Training",
+      ]),
   ],
   swiftLanguageModes: [.v6],
   cxxLanguageStandard: .cxx20

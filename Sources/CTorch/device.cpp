@@ -9,6 +9,10 @@
 #include <malloc.h>
 #include <torch/version.h>
 
+#include <atomic>
+#include <string>
+#include <utility>
+
 #include "internal.h"
 
 using namespace ctorch;
@@ -72,15 +76,6 @@ ct_status ct_cuda_device_count(int32_t *count) {
     *count = 0;
     if (library == nullptr || !at::globalContext().hasCUDA()) return;
     *count = c10::impl::VirtualGuardImpl(c10::kCUDA).deviceCount();
-  });
-}
-
-ct_status ct_synchronize(ct_device where) {
-  return guarded([&] {
-    if (where.type == CT_CUDA) {
-      c10::impl::VirtualGuardImpl(c10::kCUDA).synchronizeDevice(
-          static_cast<c10::DeviceIndex>(where.index));
-    }
   });
 }
 

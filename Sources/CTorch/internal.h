@@ -5,8 +5,12 @@
 #include <c10/util/Exception.h>
 
 #include <atomic>
+#include <exception>
 #include <new>
+#include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "ctorch.h"
 

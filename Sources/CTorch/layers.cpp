@@ -7,6 +7,8 @@
 #include <ATen/ops/scaled_dot_product_attention.h>
 #include <ATen/ops/upsample_nearest2d.h>
 
+#include <array>
+
 #include "internal.h"
 
 using namespace ctorch;

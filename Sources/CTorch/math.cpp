@@ -10,7 +10,6 @@
 #include <ATen/ops/isfinite.h>
 #include <ATen/ops/linalg_vector_norm.h>
 #include <ATen/ops/matmul.h>
-#include <ATen/ops/max.h>
 #include <ATen/ops/mean.h>
 #include <ATen/ops/mul.h>
 #include <ATen/ops/sigmoid.h>
@@ -109,10 +108,6 @@ ct_status ct_sum(ct_tensor a, const int64_t *axes, int32_t count, ct_tensor *out
 
 ct_status ct_mean(ct_tensor a, const int64_t *axes, int32_t count, ct_tensor *out) {
   return produce(out, [&] { return at::mean(unwrap(a), array(axes, count)); });
-}
-
-ct_status ct_max(ct_tensor a, ct_tensor *out) {
-  return produce(out, [&] { return at::max(unwrap(a)); });
 }
 
 ct_status ct_norm(ct_tensor a, ct_tensor *out) {

@@ -12,15 +12,8 @@ extension RunConfiguration {
     public var description: String { "\(key) was \(old) and is \(new)" }
   }
 
-  /// The keys on which a run's results depend: a resumed run must not change them.
-  ///
-  /// All but `run.epochs`, `run.output`, `cluster.*`, `evaluation.everyEpochs`, `checkpoint.*` and
-  /// `logging.*`.
-  public static var fingerprintedKeys: [String] {
-    Schema.keys.filter { !$0.mayChangeOnResume }.map(\.path)
-  }
-
-  /// The keys that forbid going on with a run that was started with `old`; empty when none does.
+  /// The keys that forbid going on with a run that was started with `old`: those that differ and on
+  /// which its results depend; empty when there are none.
   public func differences(from old: RunConfiguration) -> [Difference] {
     Schema.keys.filter { !$0.mayChangeOnResume && $0.yaml(self) != $0.yaml(old) }.map {
       Difference(key: $0.path, old: $0.yaml(old), new: $0.yaml(self))

@@ -7,7 +7,7 @@ public struct SampledStep {
   /// Which step of the plan, from 0 at the noisiest.
   public let index: Int
   /// The step's Gaussian, the same for the whole batch.
-  public let gaussian: BatchedSteps
+  public let gaussian: GaussianSteps
   /// x_t [B, C, H, W], float32.
   public let sample: Tensor
   /// The mean of x_{t-1} [B, C, H, W], float64.
@@ -37,7 +37,7 @@ extension SamplingPlan {
     }
     var sample = try slice(0)
     for (index, step) in steps.enumerated() {
-      let gaussian = try BatchedSteps(
+      let gaussian = try GaussianSteps(
         Array(repeating: step, count: shape[0]), on: noise.device)
       let prediction = try predictor.guided(
         sample, timesteps: gaussian.timesteps, conditioning)

@@ -19,14 +19,6 @@ public struct SamplingStep: Sendable, Equatable {
 
   /// Whether the step has noise. One without has no log-probability and stays out of the loss.
   public var hasLogProbability: Bool { sigma > 0 }
-
-  /// The KL divergence, in nats, that a change of the prediction by squared norm 1 makes at this
-  /// step: (d mu / d prediction)^2 / (2 sigma^2). Nil for a step without noise.
-  public var klPerUnitSquare: Double? {
-    guard hasLogProbability else { return nil }
-    let meanInSigmas = predictionCoefficient / sigma
-    return meanInSigmas * meanInSigmas / 2
-  }
 }
 
 /// All steps of a sampling run, noisiest first.

@@ -25,8 +25,6 @@ public struct PromptObjective: Sendable, Equatable {
   public let loss: Double
   /// u_i, the log-ratio to the reference that stands for trajectory i's reward: [B].
   public let logRatios: [Double]
-  /// v_i, the same with each step's move from the old policy clipped: [B].
-  public let clippedLogRatios: [Double]
   /// w_it, the constants of the gradient: [B][S].
   public let weights: StepMatrix
   /// M, the pairs whose rewards differ.
@@ -50,78 +48,43 @@ public struct PromptObjective: Sendable, Equatable {
     logProbabilities: StepMatrix, old: StepMatrix, reference: StepMatrix, rewards: [Double],
     configuration: PRDPConfiguration
   ) throws(PRDPError) {
+    try Self.check(logProbabilities, old: old, reference: reference, rewards: rewards)
     let trajectories = rewards.indices
     let steps = 0..<old.stepCount
-    precondition(rewards.count >= 2 && old.stepCount >= 1, "a loss needs a pair and a step")
-    for matrix in [logProbabilities, old, reference] {
-      precondition(
-        matrix.trajectoryCount == rewards.count && matrix.stepCount == old.stepCount,
-        "log-probabilities must be [B][S] for every policy, and rewards [B]")
-    }
-    if let wrong = trajectories.first(where: { !rewards[$0].isFinite }) {
-      throw .rewardNotFinite(trajectory: wrong, value: "\(rewards[wrong])")
-    }
-    try Self.checkFinite(logProbabilities, policy: "trained")
-    try Self.checkFinite(old, policy: "old")
-    try Self.checkFinite(reference, policy: "reference")
-
-    let (beta, clipRange) = (configuration.beta, configuration.clipRange)
+    let clipRange = configuration.clipRange
     func delta(_ i: Int, _ t: Int) -> Double { logProbabilities[i, t] - old[i, t] }
     func clipped(_ delta: Double) -> Double { min(max(delta, -clipRange), clipRange) }
     func meanOverSteps(_ term: (Int) -> Double) -> Double {
       steps.reduce(0) { $0 + term($1) } / Double(steps.count)
     }
+
     let u = trajectories.map { i in
       meanOverSteps { t in logProbabilities[i, t] - reference[i, t] }
     }
     let v = trajectories.map { i in
       meanOverSteps { t in old[i, t] - reference[i, t] + clipped(delta(i, t)) }
     }
-    // x = u - v, from the small deltas alone.
-    let x = trajectories.map { i in
+    // u - v, from the small deltas alone.
+    let clippedAway = trajectories.map { i in
       meanOverSteps { t in delta(i, t) - clipped(delta(i, t)) }
     }
+    let pairs = Self.sumsOverUntiedPairs(
+      u: u, v: v, clippedAway: clippedAway, rewards: rewards, beta: configuration.beta)
 
-    var loss = 0.0
-    var (untiedPairCount, clippedPairCount) = (0, 0)
-    var g = [Double](repeating: 0, count: rewards.count)
-    var h = g
-    for i in trajectories {
-      for j in (i + 1)..<rewards.count where rewards[i] != rewards[j] {
-        let target = (rewards[i] - rewards[j]) / beta
-        let e = u[i] - u[j] - target
-        let ec = v[i] - v[j] - target
-        // e^2 >= ec^2, without the difference of two squares: next to a target of 1e4 a delta of
-        // 1e-6 would be lost in it.
-        if (x[i] - x[j]) * (e + ec) >= 0 {
-          loss += e * e
-          g[i] += e
-          g[j] -= e
-        } else {
-          loss += ec * ec
-          h[i] += ec
-          h[j] -= ec
-          clippedPairCount += 1
-        }
-        untiedPairCount += 1
-      }
-    }
-
-    let pairCount = rewards.count * (rewards.count - 1) / 2
     // With every pair tied, all sums are 0 and so is what the prompt contributes.
-    let perPair = 1 / Double(max(untiedPairCount, 1))
+    let perPair = 1 / Double(max(pairs.count, 1))
     let isInside = StepMatrix(trajectoryCount: rewards.count, stepCount: steps.count) { i, t in
       abs(delta(i, t)) < clipRange ? 1 : 0
     }
-    self.loss = loss * perPair
-    self.logRatios = u
-    self.clippedLogRatios = v
+    self.loss = pairs.loss * perPair
     self.weights = StepMatrix(trajectoryCount: rewards.count, stepCount: steps.count) { i, t in
-      2 * perPair * (g[i] + h[i] * isInside[i, t]) / Double(steps.count)
+      2 * perPair * (pairs.g[i] + pairs.h[i] * isInside[i, t]) / Double(steps.count)
     }
-    self.untiedPairCount = untiedPairCount
-    self.tiedPairFraction = Double(pairCount - untiedPairCount) / Double(pairCount)
-    self.clippedPairFraction = Double(clippedPairCount) * perPair
+    self.logRatios = u
+    let pairCount = rewards.count * (rewards.count - 1) / 2
+    self.untiedPairCount = pairs.count
+    self.tiedPairFraction = Double(pairCount - pairs.count) / Double(pairCount)
+    self.clippedPairFraction = Double(pairs.clippedCount) * perPair
     self.clipFraction = 1 - isInside.values.reduce(0, +) / Double(isInside.values.count)
   }
 
@@ -136,6 +99,68 @@ public struct PromptObjective: Sendable, Equatable {
     try self.init(
       logProbabilities: old, old: old, reference: reference, rewards: rewards,
       configuration: configuration)
+  }
+
+  /// Sums over the pairs with r_i != r_j.
+  private struct PairSums {
+    /// The sum of max(e_ij^2, ec_ij^2).
+    var loss = 0.0
+    /// M/2 g_i, the sums of s_ij e_ij over j: [B].
+    var g: [Double]
+    /// M/2 h_i, the sums of (1 - s_ij) ec_ij over j: [B].
+    var h: [Double]
+    /// M.
+    var count = 0
+    /// The pairs with s_ij = 0.
+    var clippedCount = 0
+  }
+
+  /// Compares every two trajectories whose rewards differ.
+  ///
+  /// - Parameter clippedAway: u_i - v_i: [B].
+  private static func sumsOverUntiedPairs(
+    u: [Double], v: [Double], clippedAway: [Double], rewards: [Double], beta: Double
+  ) -> PairSums {
+    let zeros = [Double](repeating: 0, count: rewards.count)
+    var sums = PairSums(g: zeros, h: zeros)
+    for i in rewards.indices {
+      for j in (i + 1)..<rewards.count where rewards[i] != rewards[j] {
+        let target = (rewards[i] - rewards[j]) / beta
+        let e = u[i] - u[j] - target
+        let ec = v[i] - v[j] - target
+        // e^2 >= ec^2, without the difference of two squares: next to a target of 1e4 a delta of
+        // 1e-6 would be lost in it.
+        if (clippedAway[i] - clippedAway[j]) * (e + ec) >= 0 {
+          sums.loss += e * e
+          sums.g[i] += e
+          sums.g[j] -= e
+        } else {
+          sums.loss += ec * ec
+          sums.h[i] += ec
+          sums.h[j] -= ec
+          sums.clippedCount += 1
+        }
+        sums.count += 1
+      }
+    }
+    return sums
+  }
+
+  private static func check(
+    _ logProbabilities: StepMatrix, old: StepMatrix, reference: StepMatrix, rewards: [Double]
+  ) throws(PRDPError) {
+    precondition(rewards.count >= 2 && old.stepCount >= 1, "a loss needs a pair and a step")
+    for matrix in [logProbabilities, old, reference] {
+      precondition(
+        matrix.trajectoryCount == rewards.count && matrix.stepCount == old.stepCount,
+        "log-probabilities must be [B][S] for every policy, and rewards [B]")
+    }
+    if let wrong = rewards.firstIndex(where: { !$0.isFinite }) {
+      throw .rewardNotFinite(trajectory: wrong, value: "\(rewards[wrong])")
+    }
+    try checkFinite(logProbabilities, policy: "trained")
+    try checkFinite(old, policy: "old")
+    try checkFinite(reference, policy: "reference")
   }
 
   private static func checkFinite(_ matrix: StepMatrix, policy: String) throws(PRDPError) {

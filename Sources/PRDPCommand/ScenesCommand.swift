@@ -67,8 +67,7 @@ struct ScenesCommand: ParsableCommand {
     func run() throws {
       var generator = KeyedGenerator(key: seed)
       let cells = (0..<count).map { _ in
-        let prompt = ScenePrompts.prompt(
-          at: .random(in: 0..<ScenePrompts.count, using: &generator))
+        let prompt = ScenePrompts.prompt(at: generator.below(ScenePrompts.count))
         return ImageGrid.Cell(
           image: SceneRenderer.render(prompt.scene, layout: &generator), caption: prompt.text)
       }

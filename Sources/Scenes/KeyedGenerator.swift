@@ -13,27 +13,36 @@ public struct KeyedGenerator: RandomNumberGenerator, Sendable {
 
   /// The sequence's next 64 bits.
   public mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    return Self.mix(state)
+    defer { state &+= increment }
+    return splitMix(state)
   }
 
   /// 64 bits that look random and that `key` and `value` alone decide.
   static func hash(_ value: UInt64, key: UInt64) -> UInt64 {
-    var generator = KeyedGenerator(key: key ^ mix(value))
-    return generator.next()
+    splitMix(key ^ mix(value))
   }
+}
 
-  private static func mix(_ value: UInt64) -> UInt64 {
-    var bits = value
-    bits = (bits ^ bits >> 30) &* 0xBF58_476D_1CE4_E5B9
-    bits = (bits ^ bits >> 27) &* 0x94D0_49BB_1331_11EB
-    return bits ^ bits >> 31
-  }
+/// The first number of the SplitMix64 generator with the seed `value`: a bijection of 64 bits in
+/// which every bit of the result depends on every bit of `value`.
+///
+/// - Source: Steele, Lea, Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014.
+public func splitMix(_ value: UInt64) -> UInt64 { mix(value &+ increment) }
+
+/// What a SplitMix64 generator's state grows by at each number.
+private let increment: UInt64 = 0x9E37_79B9_7F4A_7C15
+
+/// What a SplitMix64 generator makes of its state.
+private func mix(_ state: UInt64) -> UInt64 {
+  var bits = state
+  bits = (bits ^ bits >> 30) &* 0xBF58_476D_1CE4_E5B9
+  bits = (bits ^ bits >> 27) &* 0x94D0_49BB_1331_11EB
+  return bits ^ bits >> 31
 }
 
 extension RandomNumberGenerator {
   /// A number in [0, 1), a multiple of 2^-24.
-  mutating func unit() -> Float {
+  public mutating func unit() -> Float {
     Float(next() >> 40) * 0x1p-24
   }
 
@@ -43,7 +52,7 @@ extension RandomNumberGenerator {
   }
 
   /// A number in 0..<`bound`, each with the same probability but for 1 in 2^40.
-  mutating func below(_ bound: Int) -> Int {
+  public mutating func below(_ bound: Int) -> Int {
     Int(next().multipliedFullWidth(by: UInt64(bound)).high)
   }
 }

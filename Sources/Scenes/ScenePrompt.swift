@@ -72,11 +72,6 @@ public struct ScenePrompt: Sendable, Hashable {
 }
 
 extension Scene {
-  /// The scene in words.
-  public func caption(_ template: ScenePrompt.Template) -> String {
-    ScenePrompt(scene: self, template: template).text
-  }
-
   /// The scene that `caption` describes, in either template.
   ///
   /// - Throws: `SceneError` that names the first word that does not fit.

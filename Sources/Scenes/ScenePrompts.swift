@@ -31,11 +31,6 @@ public enum ScenePrompts {
       scene: scene(at: index / templates.count), template: templates[index % templates.count])
   }
 
-  /// The index of `prompt` in 0..<`count`.
-  public static func index(of prompt: ScenePrompt) -> Int {
-    sceneIndex(of: prompt.scene) * templates.count + templates.position(of: prompt.template)
-  }
-
   /// The index of `scene` among the scenes.
   static func sceneIndex(of scene: Scene) -> Int {
     let first = [

@@ -6,6 +6,9 @@ public struct ModelFolder: Sendable {
   /// The folder that holds `model_index.json`.
   public let path: String
 
+  /// The folders that every model has.
+  static let parts = ["unet", "vae", "text_encoder", "tokenizer", "scheduler"]
+
   /// The layout below `path`.
   public init(path: String) {
     self.path = path
@@ -34,7 +37,7 @@ public struct ModelFolder: Sendable {
         reason: "no such model folder; model.path must name a folder in diffusers' "
           + "layout with unet, vae, text_encoder, tokenizer and scheduler")
     }
-    for part in ["unet", "vae", "text_encoder", "tokenizer", "scheduler"] {
+    for part in Self.parts {
       guard manager.fileExists(atPath: "\(path)/\(part)", isDirectory: &isFolder),
         isFolder.boolValue
       else {

@@ -31,7 +31,7 @@ extension StableDiffusionModel {
 
 extension ModelFolder {
   fileprivate func createParts() throws(ModelError) {
-    for part in ["unet", "vae", "text_encoder", "tokenizer", "scheduler"] {
+    for part in Self.parts {
       do {
         try FileManager.default.createDirectory(
           atPath: "\(path)/\(part)", withIntermediateDirectories: true)

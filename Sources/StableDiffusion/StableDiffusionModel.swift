@@ -148,9 +148,9 @@ public final class StableDiffusionModel {
     autoencoder.configuration.scalingFactor = factor
   }
 
-  /// A second UNet with copies of the present weights and none of the adapters.
+  /// A second UNet with copies of the present weights, adapters among them.
   public func copyOfUNet() throws -> UNet2DConditionModel {
-    let store = ParameterStore(.copy(of: unetParameters), device: device)
+    let store = ParameterStore(copying: unetParameters)
     return try UNet2DConditionModel(store.root, unet.configuration)
   }
 }

@@ -65,6 +65,30 @@ struct DownBlock2D {
   }
 }
 
+/// Attention between two residual blocks, without text or time.
+///
+/// - Source: diffusers, models/unets/unet_2d_blocks.py, UNetMidBlock2D.
+struct UNetMidBlock2D {
+  let resnet0: ResnetBlock2D
+  let attention: SpatialAttention?
+  let resnet1: ResnetBlock2D
+
+  init(_ path: ParameterPath, _ configuration: AutoencoderConfiguration, channels: Int) throws {
+    resnet0 = try configuration.resnet(path / "resnets" / 0, in: channels, out: channels)
+    attention =
+      configuration.hasMidAttention
+      ? try SpatialAttention(
+        path / "attentions" / 0, channels: channels, groups: configuration.normGroupCount,
+        eps: AutoencoderConfiguration.normEpsilon) : nil
+    resnet1 = try configuration.resnet(path / "resnets" / 1, in: channels, out: channels)
+  }
+
+  func callAsFunction(_ x: Tensor) throws -> Tensor {
+    let h = try resnet0(x)
+    return try resnet1(attention?(h) ?? h)
+  }
+}
+
 /// Attention between two residual blocks at the lowest resolution.
 ///
 /// - Source: diffusers, models/unets/unet_2d_blocks.py, UNetMidBlock2DCrossAttn.

@@ -44,18 +44,9 @@ public func adamWStep(
     learning_rate: coefficients.learningRate, beta1: coefficients.beta1,
     beta2: coefficients.beta2, eps: coefficients.epsilon,
     weight_decay: coefficients.weightDecay)
-  let status = withHandles(parameters) { parameters in
-    withHandles(gradients) { gradients in
-      withHandles(firstMoments) { firstMoments in
-        withHandles(secondMoments) { secondMoments in
-          withHandles(stepCounters) { stepCounters in
-            ct_adamw_step(
-              parameters, gradients, firstMoments, secondMoments, stepCounters,
-              Int32(parameters.count), options)
-          }
-        }
-      }
-    }
+  let status = withHandles([parameters] + lists) { handles in
+    ct_adamw_step(
+      handles[0], handles[1], handles[2], handles[3], handles[4], Int32(parameters.count), options)
   }
   try check(status, "adamWStep", parameters)
 }

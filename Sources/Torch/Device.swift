@@ -32,9 +32,4 @@ public enum Device: Sendable, Hashable, CustomStringConvertible {
     try check(ct_cuda_device_count(&count), "cudaDeviceCount")
     return Int(count)
   }
-
-  /// Waits until the device has done all work queued so far.
-  public func synchronize() throws {
-    try check(ct_synchronize(c), "synchronize")
-  }
 }

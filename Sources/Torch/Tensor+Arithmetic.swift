@@ -48,9 +48,6 @@ extension Tensor {
     return try unary("mean") { ct_mean($0, axes, Int32(axes.count), $1) }
   }
 
-  /// The largest element.
-  public func maximum() throws -> Tensor { try unary("maximum", ct_max) }
-
   /// The square root of the sum of squares of all elements.
   public func norm() throws -> Tensor { try unary("norm", ct_norm) }
 }

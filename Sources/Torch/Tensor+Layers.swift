@@ -25,51 +25,29 @@ extension Tensor {
 
   /// input [..., D] times weight [E, D] transposed, plus bias [E].
   public func linear(weight: Tensor, bias: Tensor?) throws -> Tensor {
-    try produce("linear", operands: [self, weight] + [bias].compactMap(\.self)) { out in
-      withHandle { input in
-        weight.withHandle { weight in
-          withOptionalHandle(bias) { ct_linear(input, weight, $0, out) }
-        }
-      }
-    }
+    try ternary("linear", weight, bias, ct_linear)
   }
 
   /// Cross-correlation of an image [B, C, H, W] with weight [E, C, k, k], plus bias [E].
   public func conv2d(weight: Tensor, bias: Tensor?, stride: Int = 1, padding: Int = 0) throws
     -> Tensor
   {
-    try produce("conv2d", operands: [self, weight] + [bias].compactMap(\.self)) { out in
-      withHandle { input in
-        weight.withHandle { weight in
-          withOptionalHandle(bias) {
-            ct_conv2d(input, weight, $0, Int64(stride), Int64(padding), out)
-          }
-        }
-      }
+    try ternary("conv2d", weight, bias) {
+      ct_conv2d($0, $1, $2, Int64(stride), Int64(padding), $3)
     }
   }
 
   /// Normalises groups of channels of [B, C, ...], then scales and shifts each channel.
   public func groupNorm(groupCount: Int, weight: Tensor, bias: Tensor, eps: Double) throws -> Tensor
   {
-    try produce("groupNorm", operands: [self, weight, bias]) { out in
-      withHandle { input in
-        weight.withHandle { weight in
-          bias.withHandle { ct_group_norm(input, Int64(groupCount), weight, $0, eps, out) }
-        }
-      }
+    try ternary("groupNorm", weight, bias) {
+      ct_group_norm($0, Int64(groupCount), $1, $2, eps, $3)
     }
   }
 
   /// Normalises over the last axes, those of `weight`, then scales and shifts.
   public func layerNorm(weight: Tensor, bias: Tensor, eps: Double) throws -> Tensor {
-    try produce("layerNorm", operands: [self, weight, bias]) { out in
-      withHandle { input in
-        weight.withHandle { weight in
-          bias.withHandle { ct_layer_norm(input, weight, $0, eps, out) }
-        }
-      }
-    }
+    try ternary("layerNorm", weight, bias) { ct_layer_norm($0, $1, $2, eps, $3) }
   }
 
   /// The rows of this table [V, D] at int64 `indices`: [indices..., D].
@@ -81,13 +59,7 @@ extension Tensor {
   ///
   /// - Parameter causal: Whether position s sees only positions up to s.
   public func attention(key: Tensor, value: Tensor, causal: Bool = false) throws -> Tensor {
-    try produce("attention", operands: [self, key, value]) { out in
-      withHandle { query in
-        key.withHandle { key in
-          value.withHandle { ct_attention(query, key, $0, causal, out) }
-        }
-      }
-    }
+    try ternary("attention", key, value) { ct_attention($0, $1, $2, causal, $3) }
   }
 
   /// An image [B, C, H, W] with every pixel doubled in both directions: [B, C, 2H, 2W].

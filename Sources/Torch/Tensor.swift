@@ -68,6 +68,18 @@ public final class Tensor {
       withHandle { a in other.withHandle { b in body(a, b, out) } }
     }
   }
+
+  /// Runs an operation with three operands, of which the last may be absent.
+  func ternary(
+    _ operation: String, _ second: Tensor, _ third: Tensor?,
+    _ body: (ct_tensor, ct_tensor, ct_tensor, UnsafeMutablePointer<ct_tensor>) -> ct_status
+  ) throws -> Tensor {
+    try produce(operation, operands: [self, second] + [third].compactMap(\.self)) { out in
+      withHandle { a in
+        second.withHandle { b in withOptionalHandle(third) { c in body(a, b, c, out) } }
+      }
+    }
+  }
 }
 
 /// Runs an operation that returns a new tensor.
@@ -86,6 +98,14 @@ func withHandles<Result>(
 ) rethrows -> Result {
   defer { extendLifetime(tensors) }
   return try body(tensors.map { tensor in tensor.withHandle { $0 } })
+}
+
+/// The handles of several lists of tensors, for operations that take more than one.
+func withHandles<Result>(
+  _ lists: [[Tensor]], _ body: ([[ct_tensor]]) throws -> Result
+) rethrows -> Result {
+  defer { extendLifetime(lists) }
+  return try body(lists.map { list in list.map { tensor in tensor.withHandle { $0 } } })
 }
 
 /// The handle of a tensor that may be absent.

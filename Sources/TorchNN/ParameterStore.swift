@@ -13,8 +13,6 @@ public final class ParameterStore {
     case files([SafetensorsFile])
     /// New random values, a function of the seed and each parameter's name.
     case random(seed: UInt64)
-    /// Copies of another network's values.
-    case copy(of: ParameterStore)
   }
 
   /// Low-rank adapters beside the network's own weights; `nil` for full fine-tuning.
@@ -24,7 +22,9 @@ public final class ParameterStore {
   /// The network's own parameters in the order its layers asked for them.
   public private(set) var parameters: [Parameter] = []
 
-  private let source: Source
+  /// The files of which no tensor may be left over.
+  private let files: [SafetensorsFile]
+  private let values: (_ name: String, _ shape: [Int], Initialization) throws -> Tensor
   private let dtype: DType
   private var index: [String: Int] = [:]
 
@@ -37,7 +37,21 @@ public final class ParameterStore {
     _ source: Source, device: Device = .cpu, dtype: DType = .float32,
     lora: LoRAConfiguration? = nil, loraSeed: UInt64 = 0
   ) {
-    self.source = source
+    switch source {
+    case .files(let files):
+      self.files = files
+      values = { name, shape, _ in
+        for file in files where file.info(name) != nil {
+          return try .read(name, shape: shape, from: file)
+        }
+        throw NNError.missingTensor(name: name, source: files.map(\.path).joined(separator: ", "))
+      }
+    case .random(let seed):
+      files = []
+      values = { name, shape, initialization in
+        try initialization.values(shape: shape, seed: keyedSeed(seed, name))
+      }
+    }
     self.device = device
     self.dtype = dtype
     self.adapters = lora.map { LoRAAdapters(configuration: $0, seed: loraSeed, device: device) }
@@ -46,8 +60,14 @@ public final class ParameterStore {
   /// A store for a copy of another network and of its adapters, on the same device.
   ///
   /// - Parameter dtype: The type to hold all of it in.
-  public init(copying other: ParameterStore, dtype: DType) {
-    self.source = .copy(of: other)
+  public init(copying other: ParameterStore, dtype: DType = .float32) {
+    files = []
+    values = { name, _, _ in
+      guard let position = other.index[name] else {
+        throw NNError.missingTensor(name: name, source: "the network to copy")
+      }
+      return try other.parameters[position].tensor.detached().clone()
+    }
     self.device = other.device
     self.dtype = dtype
     self.adapters = other.adapters.map { LoRAAdapters(copying: $0, dtype: dtype) }
@@ -61,12 +81,10 @@ public final class ParameterStore {
   /// - Throws: ``NNError`` when the file holds tensors that no layer asked for, or a LoRA target
   ///   named no layer.
   public func finish() throws {
-    if case .files(let files) = source {
-      for file in files {
-        let unused = file.names.filter { index[$0] == nil }
-        if !unused.isEmpty {
-          throw NNError.unexpectedTensors(names: unused.sorted(), source: file.path)
-        }
+    for file in files {
+      let unused = file.names.filter { index[$0] == nil }
+      if !unused.isEmpty {
+        throw NNError.unexpectedTensors(names: unused.sorted(), source: file.path)
       }
     }
     try adapters?.finish()
@@ -83,29 +101,10 @@ public final class ParameterStore {
 
   func parameter(_ name: String, shape: [Int], _ initialization: Initialization) throws -> Tensor {
     precondition(index[name] == nil, "two layers ask for the parameter \(name)")
-    let tensor = try values(name, shape: shape, initialization).to(device, dtype: dtype)
+    let tensor = try values(name, shape, initialization).to(device, dtype: dtype)
     index[name] = parameters.count
     parameters.append(Parameter(name: name, tensor: tensor))
     return tensor
-  }
-
-  private func values(_ name: String, shape: [Int], _ initialization: Initialization) throws
-    -> Tensor
-  {
-    switch source {
-    case .random(let seed):
-      return try initialization.values(shape: shape, seed: keyedSeed(seed, name))
-    case .copy(let other):
-      guard let position = other.index[name] else {
-        throw NNError.missingTensor(name: name, source: "the network to copy")
-      }
-      return try other.parameters[position].tensor.detached().clone()
-    case .files(let files):
-      for file in files where file.info(name) != nil {
-        return try .read(name, shape: shape, from: file)
-      }
-      throw NNError.missingTensor(name: name, source: files.map(\.path).joined(separator: ", "))
-    }
   }
 }
 

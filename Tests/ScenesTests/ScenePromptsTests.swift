@@ -15,7 +15,9 @@ import Testing
     var generator = KeyedGenerator(key: 1)
     let ends = [0, 1, 1999, 2000, 2001, ScenePrompts.count - 1]
     for index in ends + (0..<3000).map({ _ in generator.below(ScenePrompts.count) }) {
-      #expect(ScenePrompts.index(of: ScenePrompts.prompt(at: index)) == index)
+      let prompt = ScenePrompts.prompt(at: index)
+      #expect(ScenePrompts.sceneIndex(of: prompt.scene) == index / 2)
+      #expect(prompt.template == ScenePrompt.Template.allCases[index % 2])
     }
   }
 

@@ -58,6 +58,13 @@ enum TestScenes {
   }
 }
 
+extension Scene {
+  /// The scene in words.
+  func caption(_ template: ScenePrompt.Template) -> String {
+    ScenePrompt(scene: self, template: template).text
+  }
+}
+
 extension Image {
   /// The picture with Gaussian noise on each sample; `deviation` in units of the whole range.
   func withNoise(_ deviation: Double, using generator: inout KeyedGenerator) -> Image {

@@ -20,7 +20,7 @@ import TorchNN
     // Some gradients are small sums of large terms, so both sides compute in float64; the golden is
     // stored as float32, which leaves some 1e-7.
     let tolerance = 1e-6
-    let store = ParameterStore(.copy(of: model.unetParameters), dtype: .float64)
+    let store = ParameterStore(copying: model.unetParameters, dtype: .float64)
     let unet = try UNet2DConditionModel(store.root, model.unet.configuration)
     try store.enableTraining()
     let (sample, context) = (try golden("unet.sample"), try golden("unet.context"))

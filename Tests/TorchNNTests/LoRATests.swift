@@ -14,9 +14,14 @@ import TorchNN
       _ source: ParameterStore.Source = .random(seed: 1), targets: [String]? = ["to_q", "conv_in"],
       seed: UInt64 = 7, alpha: Double = 6
     ) throws {
-      store = ParameterStore(
-        source, lora: targets.map { LoRAConfiguration(rank: 2, alpha: alpha, targets: $0) },
-        loraSeed: seed)
+      try self.init(
+        ParameterStore(
+          source, lora: targets.map { LoRAConfiguration(rank: 2, alpha: alpha, targets: $0) },
+          loraSeed: seed))
+    }
+
+    init(_ store: ParameterStore) throws {
+      self.store = store
       linear = try Linear(store.root / "blocks" / 0 / "to_q", in: 3, out: 4)
       conv = try Conv2d(store.root / "conv_in", in: 3, out: 4, kernel: 3, stride: 2)
       try store.finish()
@@ -132,15 +137,25 @@ import TorchNN
     }
   }
 
-  @Test func aCopyHasTheBaseWeightsAndNoAdapters() throws {
+  @Test func aCopyHasTheBaseWeightsAndAdaptersOfItsOwn() throws {
     let network = try Network()
     try network.train()
-    let copy = try Network(.copy(of: network.store), targets: nil)
-    #expect(copy.store.adapters == nil)
+    let copy = try Network(ParameterStore(copying: network.store))
     let adapters = try #require(network.store.adapters)
-    for (found, expected) in zip(try copy.outputs(), try adapters.disabled(network.outputs)) {
-      #expect(try found.values(as: Float.self) == expected.values())
+    let adaptersOfCopy = try #require(copy.store.adapters)
+    try expectEqual(copy.store.parameters, network.store.parameters)
+    try expectEqual(adaptersOfCopy.parameters, adapters.parameters)
+    func expectEqualOutputs(_ found: [Tensor], _ expected: [Tensor]) throws {
+      for (found, expected) in zip(found, expected) {
+        #expect(try found.values(as: Float.self) == expected.values())
+      }
     }
+    try expectEqualOutputs(copy.outputs(), network.outputs())
+    let untrained = try adapters.disabled(network.outputs)
+    try expectEqualOutputs(adaptersOfCopy.disabled(copy.outputs), untrained)
+    for parameter in adapters.parameters { try parameter.tensor.scaleInPlace(by: 0) }
+    try expectEqualOutputs(network.outputs(), untrained)
+    #expect(try copy.outputs()[0].values(as: Float.self) != untrained[0].values())
   }
 
   @Test(arguments: [["to_q"], ["0.to_q"], ["blocks.0.to_q"]])

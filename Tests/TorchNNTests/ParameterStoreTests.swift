@@ -71,7 +71,7 @@ import TorchNN
     let original = ParameterStore(.random(seed: 1))
     try TestNetwork.build(original)
     try original.enableTraining()
-    let copy = ParameterStore(.copy(of: original))
+    let copy = ParameterStore(copying: original)
     try TestNetwork.build(copy)
     try expectEqual(copy.parameters, original.parameters)
     #expect(copy.parameters.allSatisfy { !$0.tensor.requiresGradient })
@@ -84,7 +84,7 @@ import TorchNN
   @Test func aCopyOfASmallerNetworkIsRefused() throws {
     let original = ParameterStore(.random(seed: 1))
     let error = #expect(throws: NNError.self) {
-      try TestNetwork.build(ParameterStore(.copy(of: original)))
+      try TestNetwork.build(ParameterStore(copying: original))
     }
     #expect(
       error == .missingTensor(name: "blocks.0.to_q.weight", source: "the network to copy"))

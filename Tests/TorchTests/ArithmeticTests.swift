@@ -60,7 +60,6 @@ import Torch
     TensorCase("sum of a scalar", [], [7]) { try tensor([7], []).sum() },
     TensorCase("mean", [], [3.5]) { try table().mean() },
     TensorCase("mean over rows", [3], [2.5, 3.5, 4.5]) { try table().mean(axes: [0]) },
-    TensorCase("maximum", [], [6]) { try table().maximum() },
     TensorCase("norm", [], [5]) { try tensor([3, 0, 0, -4], [2, 2]).norm() },
   ]
 

@@ -7,10 +7,6 @@ import Torch
     #expect(Device.cuda(index: 3).description == "cuda:3")
   }
 
-  @Test func theProcessorIsAlwaysUpToDate() throws {
-    try Device.cpu.synchronize()
-  }
-
   @Test func aDeviceThatIsNotThereIsRefused() throws {
     let missing = Device.cuda(index: try Device.cudaCount())
     let error = #expect(throws: TensorError.self) { try Tensor.zeros(shape: [1], device: missing) }

@@ -18,7 +18,7 @@ struct CheckpointFaultTests {
   /// Two checkpoints, and what a killed save left.
   private func prepare(_ folder: String) throws {
     for step in [10, 20] { try SavedRun.save(step, in: makeStore(folder)) }
-    try DiskOperations().createFolder("\(folder)/.tmp-step-00000030.0.abc")
+    try DiskOperations().createFolder("\(folder)/.tmp-step-00000030.abc")
     try DiskOperations().createFolder("\(folder)/step-00000030")
   }
 

@@ -41,7 +41,7 @@ struct CheckpointStoreTests {
 
   @Test func theNewestStayAndOnlyOursAreRemoved() throws {
     try withScratchFolder { folder in
-      let ours = [".tmp-step-00000009.0.1f", ".tmp-step-00000010.3.deadbeef", "step-00000002"]
+      let ours = [".tmp-step-00000009.1f", ".tmp-step-00000010.deadbeef", "step-00000002"]
       let others = [".tmp", ".tmp-step-x", "step-1", "step-00000001-copy", "notes"]
       for name in ours + others { try DiskOperations().createFolder("\(folder)/\(name)") }
       let store = makeStore(folder, keep: 2)

@@ -1,3 +1,4 @@
+import ClusterConfiguration
 import Testing
 
 @testable import Training
@@ -9,10 +10,12 @@ struct ProgressTests {
     var time = 0.0
     var columnCount = 100
 
-    func display(_ mode: ProgressDisplay.Mode, lineEveryEpochs: Int = 1) -> ProgressDisplay {
+    func display(
+      _ mode: RunConfiguration.Logging.Progress, lineEveryEpochs: Int = 1
+    ) -> ProgressDisplay {
       ProgressDisplay(
         mode, epochCount: 60, evaluationEveryEpochs: 0, lineEveryEpochs: lineEveryEpochs,
-        startReward: nil, sink: { [unowned self] in text += $0 },
+        sink: { [unowned self] in text += $0 },
         columnCount: { [unowned self] in columnCount }, now: { [unowned self] in time })
     }
 

@@ -33,7 +33,6 @@ int32_t ct_thread_count(void);
 ct_status ct_set_deterministic(bool deterministic);
 /// Loads libtorch's CUDA libraries when they are beside libtorch; *count is the number of devices.
 ct_status ct_cuda_device_count(int32_t *count);
-ct_status ct_synchronize(ct_device device);
 /// Counts the bytes of tensors' storage on the CPU from now on; call before the first tensor.
 void ct_track_cpu_memory(void);
 ct_status ct_memory_bytes(ct_device device, int64_t *live, int64_t *peak);
@@ -92,7 +91,6 @@ ct_status ct_gelu(ct_tensor a, ct_tensor *out);
 ct_status ct_matmul(ct_tensor a, ct_tensor b, ct_tensor *out);
 ct_status ct_sum(ct_tensor a, const int64_t *axes, int32_t count, ct_tensor *out);
 ct_status ct_mean(ct_tensor a, const int64_t *axes, int32_t count, ct_tensor *out);
-ct_status ct_max(ct_tensor a, ct_tensor *out);
 ct_status ct_norm(ct_tensor a, ct_tensor *out);
 ct_status ct_all_finite(ct_tensor a, bool *out);
 ct_status ct_item(ct_tensor a, double *out);

@@ -4,7 +4,7 @@ import TorchNN
 /// The checkpoints of a run, as one process saves and finds them.
 ///
 ///     step-00001200/             *.safetensors, state.json, manifest.json, COMMIT
-///     .tmp-step-00001300.A.X/    being written by attempt A, X a nonce
+///     .tmp-step-00001300.X/      being written, X a nonce
 ///     .bad-step-00001100.X/      found damaged, and set aside
 ///     .old-step-00001400.X/      of a future that the run went back from
 ///     latest                     a hint: the truth is the highest step whose COMMIT is valid
@@ -16,7 +16,6 @@ public struct CheckpointStore {
   public let folder: String
 
   private let keep: Int
-  private let attempt: Int
   private let operations: any FileOperations
   private let warn: (String) -> Void
 
@@ -24,23 +23,17 @@ public struct CheckpointStore {
   ///
   /// - Parameters:
   ///   - keep: How many checkpoints stay, the newest; at least 1.
-  ///   - attempt: Which start of the run this is; it stands in temporary names.
   ///   - warn: Is told of what a person should know and the run survives.
-  public init(
-    folder: String, keep: Int, attempt: Int = 0, warn: @escaping (String) -> Void
-  ) {
-    self.init(
-      folder: folder, keep: keep, attempt: attempt, operations: DiskOperations(), warn: warn)
+  public init(folder: String, keep: Int, warn: @escaping (String) -> Void) {
+    self.init(folder: folder, keep: keep, operations: DiskOperations(), warn: warn)
   }
 
   init(
-    folder: String, keep: Int, attempt: Int = 0, operations: any FileOperations,
-    warn: @escaping (String) -> Void
+    folder: String, keep: Int, operations: any FileOperations, warn: @escaping (String) -> Void
   ) {
     precondition(keep >= 1, "a run keeps its newest checkpoint")
     self.folder = folder
     self.keep = keep
-    self.attempt = attempt
     self.operations = operations
     self.warn = warn
   }
@@ -70,7 +63,7 @@ public struct CheckpointStore {
         warn("\(error); the damaged checkpoint is set aside")
       }
     }
-    let temporary = "\(folder)/.tmp-\(Self.name(of: step)).\(attempt).\(Self.nonce())"
+    let temporary = "\(folder)/.tmp-\(Self.name(of: step)).\(Self.nonce())"
     do {
       try removeLeftovers()
       try operations.remove(path)  // A save that was killed before its COMMIT left it.
@@ -199,7 +192,7 @@ public struct CheckpointStore {
 
   /// Removes what earlier saves left that were killed or failed, if it can be.
   private func removeLeftovers() throws {
-    for name in try names() where name.wholeMatch(of: /\.tmp-step-\d{8,}\.\d+\.[0-9a-f]+/) != nil {
+    for name in try names() where name.wholeMatch(of: /\.tmp-step-\d{8,}\.[0-9a-f]+/) != nil {
       do {
         try operations.remove("\(folder)/\(name)")
       } catch {

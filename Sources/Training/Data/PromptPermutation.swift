@@ -1,3 +1,5 @@
+import Scenes
+
 /// The order in which a run visits its prompts: every prompt once a pass, each pass in an order of
 /// its own, computed for any position without a list.
 ///

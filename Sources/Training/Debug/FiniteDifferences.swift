@@ -118,15 +118,9 @@ struct FiniteDifferences {
 
   /// The indices of the largest magnitudes, the largest first.
   private static func largest(_ count: Int, of values: [Double]) -> [Int] {
-    var largest: [Int] = []
-    while largest.count < min(count, values.count) {
-      var best: Int?
-      for index in values.indices where !largest.contains(index) {
-        if best.map({ abs(values[$0]) < abs(values[index]) }) ?? true { best = index }
-      }
-      largest += [best].compactMap(\.self)
-    }
-    return largest
+    // The index decides between equals.
+    let order = values.indices.sorted { (-abs(values[$0]), $0) < (-abs(values[$1]), $1) }
+    return Array(order.prefix(count))
   }
 
   /// The widest gap between neighbours in the middle half of sorted numbers.

@@ -178,10 +178,10 @@ extension PolicyGradient {
         trainedSteps.map { index in
           let sample = try rollout.latents.narrowed(axis: 0, index..<index + 1)
             .reshaped(Array(shape[1...])).to(emptyContext.device)
-          let step = try BatchedSteps(
+          let gaussian = try GaussianSteps(
             Array(repeating: plan.steps[index], count: shape[1]), on: emptyContext.device)
           let prediction = try network.guided(
-            sample, timesteps: step.timesteps, conditioning)
+            sample, timesteps: gaussian.timesteps, conditioning)
           return try prediction.reshaped([shape[1], 1] + shape[2...])
         }, axis: 1)
     }

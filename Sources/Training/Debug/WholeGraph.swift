@@ -71,11 +71,6 @@ func recordedLoss(
   return try ((free + clipped + (free - clipped).absolute()) * 0.5).mean()
 }
 
-extension StepMatrix {
-  /// The numbers as a tensor on the CPU: float64 [B, S].
-  func tensor() throws -> Tensor { try Tensor(values, shape: [trajectoryCount, stepCount]) }
-}
-
 /// How far a vector is from the one expected: the norm of the difference over the norm expected; 0
 /// where both vanish.
 func relativeDifference(_ found: Tensor, from expected: Tensor) throws -> Double {

@@ -55,8 +55,8 @@ struct SceneBatch {
                   prompt.scene, layout: &generator,
                   into: .init(rebasing: pictures[index * pictureCount..<(index + 1) * pictureCount])
                 )
-                times[index] = uniform(&generator)
-                dropouts[index] = uniform(&generator)
+                times[index] = generator.unit()
+                dropouts[index] = generator.unit()
                 fillNormal(
                   .init(rebasing: noise[index * noiseCount..<(index + 1) * noiseCount]),
                   using: &generator)
@@ -74,18 +74,14 @@ struct SceneBatch {
   }
 }
 
-private func uniform(_ generator: inout KeyedGenerator) -> Float {
-  Float(generator.next() >> 40) * 0x1p-24
-}
-
 /// Fills `values` with standard normal numbers by the Box-Muller transform.
 private func fillNormal(
   _ values: UnsafeMutableBufferPointer<Float>, using generator: inout KeyedGenerator
 ) {
   for index in stride(from: 0, to: values.count, by: 2) {
     // In (0, 1], so that the logarithm is finite.
-    let radius = (-2 * log(1 - uniform(&generator))).squareRoot()
-    let angle = 2 * Float.pi * uniform(&generator)
+    let radius = (-2 * log(1 - generator.unit())).squareRoot()
+    let angle = 2 * Float.pi * generator.unit()
     values[index] = radius * cos(angle)
     if index + 1 < values.count { values[index + 1] = radius * sin(angle) }
   }

@@ -1,3 +1,4 @@
+import ClusterConfiguration
 import Foundation
 
 /// What rank 0 shows of a run.
@@ -9,19 +10,7 @@ import Foundation
 ///
 /// Plain, for logs, there is a line an epoch. Evaluations and notes are lines that stay, in both.
 public final class ProgressDisplay {
-  /// How progress is shown.
-  public enum Mode: String, Sendable {
-    /// Live where standard output is a terminal, else plain.
-    case auto
-    /// Lines that are rewritten in place.
-    case live
-    /// A line an epoch.
-    case plain
-    /// Nothing.
-    case none
-  }
-
-  private let mode: Mode
+  private let mode: RunConfiguration.Logging.Progress
   private var estimate: RemainingTime
   private let epochCount: Int
   private let lineEveryEpochs: Int
@@ -51,30 +40,28 @@ public final class ProgressDisplay {
   ///   - evaluationEveryEpochs: Epochs between evaluations; 0: only before the first and after the
   ///     last.
   ///   - lineEveryEpochs: Epochs between plain lines; at least 1.
-  ///   - startReward: The first epoch's mean reward, where a run goes on.
   public convenience init(
-    _ mode: Mode, epochCount: Int, evaluationEveryEpochs: Int, lineEveryEpochs: Int = 1,
-    startReward: Double? = nil
+    _ mode: RunConfiguration.Logging.Progress, epochCount: Int, evaluationEveryEpochs: Int,
+    lineEveryEpochs: Int = 1
   ) {
     let isLive = Terminal.isLive(environment: ProcessInfo.processInfo.environment)
     self.init(
       mode == .auto ? (isLive ? .live : .plain) : mode, epochCount: epochCount,
       evaluationEveryEpochs: evaluationEveryEpochs, lineEveryEpochs: lineEveryEpochs,
-      startReward: startReward, sink: Terminal.write, columnCount: { Terminal.columnCount },
+      sink: Terminal.write, columnCount: { Terminal.columnCount },
       now: { ProcessInfo.processInfo.systemUptime })
   }
 
   /// A display that writes to `sink`, on lines of `columnCount` characters, by the clock `now`.
   init(
-    _ mode: Mode, epochCount: Int, evaluationEveryEpochs: Int, lineEveryEpochs: Int,
-    startReward: Double?, sink: @escaping (String) -> Void, columnCount: @escaping () -> Int,
+    _ mode: RunConfiguration.Logging.Progress, epochCount: Int, evaluationEveryEpochs: Int,
+    lineEveryEpochs: Int, sink: @escaping (String) -> Void, columnCount: @escaping () -> Int,
     now: @escaping () -> Double
   ) {
     precondition(lineEveryEpochs >= 1, "lines come every so many epochs")
     self.mode = mode
     self.epochCount = epochCount
     self.lineEveryEpochs = lineEveryEpochs
-    self.startReward = startReward
     self.sink = sink
     self.columnCount = columnCount
     self.now = now

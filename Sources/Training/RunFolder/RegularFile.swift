@@ -54,9 +54,15 @@ struct RegularFile: ~Copyable {
     }
   }
 
-  /// The SHA-256 of the whole file, read in pieces: a file may be larger than memory.
+  /// The SHA-256 of the whole file.
   func sha256() throws -> String {
     var hash = SHA256()
+    try update(&hash)
+    return hash.finalize().hexadecimal
+  }
+
+  /// Adds the whole file to `hash`, read in pieces: a file may be larger than memory.
+  func update(_ hash: inout SHA256) throws {
     let piece = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 64)
     defer { piece.deallocate() }
     while true {
@@ -64,7 +70,6 @@ struct RegularFile: ~Copyable {
       guard count > 0 else { break }
       hash.update(bufferPointer: UnsafeRawBufferPointer(rebasing: piece[..<count]))
     }
-    return hash.finalize().hexadecimal
   }
 
   /// Reads on from where the last call ended; 0 at the end of the file.
@@ -84,7 +89,7 @@ func sha256(of bytes: some DataProtocol) -> String { SHA256.hash(data: bytes).he
 
 extension SHA256.Digest {
   /// Sixty-four lower-case hexadecimal digits.
-  fileprivate var hexadecimal: String {
+  var hexadecimal: String {
     map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
   }
 }

@@ -64,7 +64,7 @@ struct PolicyGradient {
         samples.map { (trainedSteps[$0.step] + offset) * shape[1] + $0.trajectory }
       ).to(emptyContext.device, dtype: emptyContext.dtype)
     }
-    let gaussian = try BatchedSteps(
+    let gaussian = try GaussianSteps(
       samples.map { plan.steps[trainedSteps[$0.step]] }, on: emptyContext.device)
     let sample = try states(0)
     let prediction = try network.guided(

@@ -119,7 +119,7 @@ public final class Trainer {
     let logging = configuration.logging
     // Before the checkpoints are looked at, of which there may be something to say.
     display = ProgressDisplay(
-      logging.progress.mode, epochCount: configuration.run.epochs,
+      logging.progress, epochCount: configuration.run.epochs,
       evaluationEveryEpochs: configuration.evaluation.everyEpochs,
       lineEveryEpochs: logging.everyEpochs)
     guard resume == .never, try checkpoints(in: folder.checkpoints).newestValid() != nil else {
@@ -152,16 +152,5 @@ public final class Trainer {
     let now = ContinuousClock.now
     state.seconds += (now - timeTaken) / .seconds(1)
     timeTaken = now
-  }
-}
-
-extension RunConfiguration.Logging.Progress {
-  fileprivate var mode: ProgressDisplay.Mode {
-    switch self {
-    case .auto: .auto
-    case .live: .live
-    case .plain: .plain
-    case .none: .none
-    }
   }
 }

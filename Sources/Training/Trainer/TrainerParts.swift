@@ -53,12 +53,12 @@ struct TrainerParts {
     plan = try SamplingPlan(
       model.scheduler.with(configuration.sampler.spacing),
       stepCount: configuration.sampler.steps, eta: configuration.sampler.eta)
-    let reduction = LogProbabilityReduction(settings.reduction)
+    let reduction = LogProbabilityReduction(named: settings.reduction)
     method = try PRDPConfiguration(
       beta: settings.beta, clipRange: settings.clipRange, reduction: reduction,
       omittedLastStepCount: settings.omitLastSteps)
     klLimit = try settings.klLimit.map { nats in
-      try KLLimit(nats: nats, action: settings.klAction == .stop ? .stop : .slow)
+      try KLLimit(nats: nats, action: KLLimit.Action(named: settings.klAction))
     }
     let trainedSteps = try method.trainedStepIndices(of: plan)
     let reductionScale = reduction.scale(
@@ -129,28 +129,5 @@ extension AdamWCoefficients {
     self.init(
       learningRate: optimizer.learningRate, beta1: optimizer.beta1, beta2: optimizer.beta2,
       epsilon: optimizer.epsilon, weightDecay: optimizer.weightDecay)
-  }
-}
-
-extension LogProbabilityReduction {
-  fileprivate init(_ reduction: RunConfiguration.Method.Reduction) {
-    switch reduction {
-    case .mean: self = .mean
-    case .sum: self = .sum
-    }
-  }
-}
-
-extension SchedulerConfiguration {
-  /// The model's own schedule, with another spacing where one is asked for.
-  fileprivate func with(_ spacing: RunConfiguration.Sampler.Spacing) -> SchedulerConfiguration {
-    var configuration = self
-    switch spacing {
-    case .file: break
-    case .leading: configuration.timestepSpacing = .leading
-    case .trailing: configuration.timestepSpacing = .trailing
-    case .linspace: configuration.timestepSpacing = .linspace
-    }
-    return configuration
   }
 }

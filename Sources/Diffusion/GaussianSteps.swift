@@ -6,7 +6,7 @@ import Torch
 ///
 /// Means and log-probabilities are computed in float64: a clip range of 1e-6 lies below the noise
 /// of float32.
-public struct BatchedSteps {
+public struct GaussianSteps {
   /// The timesteps [B], float32, as the network takes them.
   public let timesteps: Tensor
   private let sampleCoefficients: Tensor

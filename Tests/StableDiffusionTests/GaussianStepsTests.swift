@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 import Torch
 
-@Suite struct GaussianStepTests {
+@Suite struct GaussianStepsTests {
   /// Predicts a known function of all that it is given.
   struct KnownPredictor: NoisePredictor {
     func callAsFunction(_ sample: Tensor, timesteps: Tensor, context: Tensor) throws -> Tensor {
@@ -21,11 +21,11 @@ import Torch
   @Test func everyElementOfABatchTakesItsOwnStep() throws {
     let plan = try Self.plan()
     let steps = [plan.steps[0], plan.steps[7]]
-    let batch = try BatchedSteps(steps, on: .cpu)
-    #expect(try batch.timesteps.values() == steps.map { Float($0.timestep) })
+    let gaussian = try GaussianSteps(steps, on: .cpu)
+    #expect(try gaussian.timesteps.values() == steps.map { Float($0.timestep) })
     let sample = try Tensor.randn(seed: 1, shape: [2, 1, 2, 2])
     let prediction = try Tensor.randn(seed: 2, shape: [2, 1, 2, 2])
-    let mean = try batch.mean(sample: sample, prediction: prediction)
+    let mean = try gaussian.mean(sample: sample, prediction: prediction)
     #expect(mean.dtype == .float64)
     let (x, p) = (try sample.values(as: Double.self), try prediction.values(as: Double.self))
     for (index, found) in try mean.values(as: Double.self).enumerated() {
@@ -38,7 +38,7 @@ import Torch
   @Test func theLogProbabilityIsTheGaussiansWithoutItsConstant() throws {
     let plan = try Self.plan()
     let steps = [plan.steps[3], plan.steps[9]]
-    let batch = try BatchedSteps(steps, on: .cpu)
+    let gaussian = try GaussianSteps(steps, on: .cpu)
     let mean = try Tensor([0, 0, 0, 0, 1, 1, 1, 1] as [Double], shape: [2, 1, 2, 2])
     // Two deviations of one element off; one deviation in each of four.
     let sigma = steps.map(\.sigma)
@@ -46,17 +46,17 @@ import Torch
       try mean
       + Tensor(
         [2 * sigma[0], 0, 0, 0, sigma[1], -sigma[1], sigma[1], sigma[1]], shape: [2, 1, 2, 2])
-    let found = try batch.logProbability(of: next, mean: mean).values(as: Double.self)
+    let found = try gaussian.logProbability(of: next, mean: mean).values(as: Double.self)
     #expect(found.count == 2)
     for found in found { #expect(abs(found + 2) < 1e-12) }
   }
 
   @Test func itsDifferencesAreThoseOfTheDensity() throws {
     let step = try Self.plan().steps[5]
-    let batch = try BatchedSteps([step], on: .cpu)
+    let gaussian = try GaussianSteps([step], on: .cpu)
     let next = try Tensor([0.3], shape: [1, 1, 1, 1])
     func found(_ mean: Double) throws -> Double {
-      try batch.logProbability(of: next, mean: Tensor([mean], shape: [1, 1, 1, 1])).item()
+      try gaussian.logProbability(of: next, mean: Tensor([mean], shape: [1, 1, 1, 1])).item()
     }
     func density(_ mean: Double) -> Double {
       let z = (0.3 - mean) / step.sigma
@@ -70,7 +70,7 @@ import Torch
     let mean = try Tensor([0.1, 0.2], shape: [1, 1, 1, 2])
     try mean.setRequiresGradient(true)
     let next = try Tensor([0.3, 0.1], shape: [1, 1, 1, 2])
-    try BatchedSteps([step], on: .cpu).logProbability(of: next, mean: mean).backward()
+    try GaussianSteps([step], on: .cpu).logProbability(of: next, mean: mean).backward()
     let found = try #require(try mean.gradient()).values(as: Double.self)
     for (found, difference) in zip(found, [0.2, -0.1]) {
       #expect(abs(found * step.sigma * step.sigma - difference) < 1e-12)
@@ -79,24 +79,25 @@ import Torch
 
   @Test func theDivergenceIsSymmetricAndMeasuredInDeviations() throws {
     let steps = try Self.plan().steps
-    let batch = try BatchedSteps([steps[0], steps[9]], on: .cpu)
+    let gaussian = try GaussianSteps([steps[0], steps[9]], on: .cpu)
     let a = try Tensor.zeros(shape: [2, 1, 1, 2], dtype: .float64)
     // Three deviations off in one element: 9 / 2 nats.
     let b = try Tensor([3 * steps[0].sigma, 0, 0, 3 * steps[9].sigma], shape: [2, 1, 1, 2])
-    for found in try batch.klDivergence(a, b).values(as: Double.self) {
+    for found in try gaussian.klDivergence(a, b).values(as: Double.self) {
       #expect(abs(found - 4.5) < 1e-12)
     }
     #expect(
-      try batch.klDivergence(a, b).values(as: Double.self) == batch.klDivergence(b, a).values())
-    #expect(try batch.klDivergence(b, b).values() == [0.0, 0])
+      try gaussian.klDivergence(a, b).values(as: Double.self)
+        == gaussian.klDivergence(b, a).values())
+    #expect(try gaussian.klDivergence(b, b).values() == [0.0, 0])
   }
 
   @Test func aStepWithoutNoiseHasNoLogProbabilityAndNoDivergence() throws {
     let last = try #require(Self.plan(setAlphaToOne: true).steps.last)
-    let batch = try BatchedSteps([last], on: .cpu)
+    let gaussian = try GaussianSteps([last], on: .cpu)
     let (a, b) = (try Tensor.zeros(shape: [1, 1, 1, 1]), try Tensor.full(1, shape: [1, 1, 1, 1]))
-    #expect(try batch.logProbability(of: a, mean: b).item() == 0)
-    #expect(try batch.klDivergence(a, b).item() == 0)
+    #expect(try gaussian.logProbability(of: a, mean: b).item() == 0)
+    #expect(try gaussian.klDivergence(a, b).item() == 0)
   }
 
   static let guided: [(scale: Double, expected: [[Double]])] = [
