@@ -6,7 +6,7 @@ import Torch
 // Shapes: B images, T steps, C latent channels, h w rows and columns of the latents.
 
 /// Draws images for prompts without keeping the way they came about.
-public struct ImageSampler {
+struct ImageSampler {
   let model: StableDiffusionModel
   let plan: SamplingPlan
   let guidanceScale: Double
@@ -18,7 +18,7 @@ public struct ImageSampler {
   ///   - plan: The steps, made from the model's own schedule.
   ///   - guidanceScale: Of classifier-free guidance; 1 is none.
   ///   - batchCount: Images at a time.
-  public init(
+  init(
     model: StableDiffusionModel, plan: SamplingPlan, guidanceScale: Double, batchCount: Int
   ) {
     self.model = model
@@ -28,7 +28,7 @@ public struct ImageSampler {
   }
 
   /// One image for each prompt, from the noise of the seed at the same place.
-  public func images(prompts: [String], seeds: [UInt64]) throws -> [Image] {
+  func images(prompts: [String], seeds: [UInt64]) throws -> [Image] {
     try withoutGradient {
       let empty = try model.encode(prompts: [""])
       return try stride(from: 0, to: prompts.count, by: batchCount).flatMap { start in

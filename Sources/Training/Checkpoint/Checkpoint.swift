@@ -3,11 +3,11 @@ import Safetensors
 import TorchNN
 
 /// A saved state of a run, verified: every file has the length and hash it was saved with.
-public struct Checkpoint: Sendable {
+struct Checkpoint: Sendable {
   /// Its folder.
-  public let path: String
+  let path: String
   /// Optimiser steps taken when it was saved.
-  public let step: Int
+  let step: Int
   private let files: [CheckpointManifest.File]
 
   static let commitName = "COMMIT"
@@ -16,7 +16,7 @@ public struct Checkpoint: Sendable {
   /// Opens the checkpoint in a folder and verifies all of it.
   ///
   /// - Throws: ``TrainingError`` that names the file at fault.
-  public init(path: String) throws {
+  init(path: String) throws {
     let commitPath = "\(path)/\(Self.commitName)"
     let manifestPath = "\(path)/\(CheckpointManifest.fileName)"
     let commit = try RegularFile(commitPath, followsLink: false).contents(byteLimit: 1 << 10)
@@ -37,7 +37,7 @@ public struct Checkpoint: Sendable {
   /// The state that was saved beside the tensors.
   ///
   /// - Throws: ``TrainingError`` when the state is not of this type.
-  public func state<State: Decodable>(as type: State.Type) throws -> State {
+  func state<State: Decodable>(as type: State.Type) throws -> State {
     let file = try filePath(Self.stateName)
     let bytes = try RegularFile(file, followsLink: false).contents(byteLimit: Int.max)
     do {
@@ -54,7 +54,7 @@ public struct Checkpoint: Sendable {
   /// - Parameter file: The name that the file was saved under, without its ending.
   /// - Throws: `NNError` unless the file holds exactly these names and shapes; ``TrainingError``
   ///   where there is no such file.
-  public func load(_ file: String, into parameters: [Parameter]) throws {
+  func load(_ file: String, into parameters: [Parameter]) throws {
     let url = URL(filePath: try filePath(Self.tensorFileName(file)))
     // Not mapped: a file that vanishes meanwhile would end the process.
     try parameters.assign(from: SafetensorsFile(url, access: .inMemory))

@@ -11,9 +11,9 @@ import TorchNN
 ///
 /// A folder counts from the moment its COMMIT is there, which is last: the process may be killed at
 /// any point of a save and the checkpoints before it are as they were.
-public struct CheckpointStore {
+struct CheckpointStore {
   /// The folder of the checkpoints.
-  public let folder: String
+  let folder: String
 
   private let keep: Int
   private let operations: any FileOperations
@@ -24,7 +24,7 @@ public struct CheckpointStore {
   /// - Parameters:
   ///   - keep: How many checkpoints stay, the newest; at least 1.
   ///   - warn: Is told of what a person should know and the run survives.
-  public init(folder: String, keep: Int, warn: @escaping (String) -> Void) {
+  init(folder: String, keep: Int, warn: @escaping (String) -> Void) {
     self.init(folder: folder, keep: keep, operations: DiskOperations(), warn: warn)
   }
 
@@ -51,7 +51,7 @@ public struct CheckpointStore {
   /// - Returns: The checkpoint's folder.
   /// - Throws: ``TrainingError``; the earlier checkpoints are then as they were.
   @discardableResult
-  public func save(
+  func save(
     step: Int, files: [String: [Parameter]], state: some Encodable
   ) throws -> String {
     let path = folderPath(of: step)
@@ -95,7 +95,7 @@ public struct CheckpointStore {
   ///
   /// - Returns: `nil` where nothing was ever saved.
   /// - Throws: ``TrainingError`` when there are checkpoints and none is valid.
-  public func newestValid() throws -> Checkpoint? {
+  func newestValid() throws -> Checkpoint? {
     var faults: [(step: Int, reason: String)] = []
     var uncommitted: [String] = []
     for step in try steps().sorted(by: >) {
@@ -127,7 +127,7 @@ public struct CheckpointStore {
   /// `nil`, for one that starts over. They stay on the disk until a person removes them.
   ///
   /// - Throws: ``TrainingError``.
-  public func setAside(afterStep step: Int?) throws {
+  func setAside(afterStep step: Int?) throws {
     for later in try steps().sorted() where step.map({ later > $0 }) ?? true {
       let newPath = asidePath("old", later)
       try operations.rename(folderPath(of: later), to: newPath)

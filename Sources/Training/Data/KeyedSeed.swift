@@ -12,7 +12,7 @@ import Scenes
 /// - Parameters:
 ///   - position: The prompt's place among all that the run visits, at least 0.
 ///   - imageIndex: Which of the prompt's images, at least 0.
-public func noiseSeed(runSeed: UInt64, position: Int, imageIndex: Int) -> UInt64 {
+func noiseSeed(runSeed: UInt64, position: Int, imageIndex: Int) -> UInt64 {
   precondition(position >= 0 && imageIndex >= 0, "positions and images are counted from 0")
   return splitMix(splitMix(splitMix(runSeed) ^ UInt64(position)) ^ UInt64(imageIndex))
 }
@@ -23,7 +23,7 @@ public func noiseSeed(runSeed: UInt64, position: Int, imageIndex: Int) -> UInt64
 /// - Parameters:
 ///   - set: The evaluation set's name.
 ///   - place: The image's place in the set, at least 0.
-public func evaluationSeed(_ seed: UInt64, set: String, place: Int) -> UInt64 {
+func evaluationSeed(_ seed: UInt64, set: String, place: Int) -> UInt64 {
   let domain = "evaluation/\(set)".utf8.reduce(splitMix(seed)) { splitMix($0 ^ UInt64($1)) }
   return noiseSeed(runSeed: domain, position: place, imageIndex: 0)
 }

@@ -11,13 +11,13 @@ import Foundation
 ///
 /// All are UTF-8, with or without a byte order mark; lines end with LF or CRLF. Blank lines are
 /// skipped, and spaces around a prompt are cut off.
-public struct PromptFile: Sendable {
+struct PromptFile: Sendable {
   /// The path it was read from.
-  public let path: String
+  let path: String
   /// The prompts in the file's order; at least one, none of them empty.
-  public let prompts: [String]
+  let prompts: [String]
   /// The SHA-256 of the file's bytes in lower-case hexadecimal: tells whether it changed.
-  public let sha256: String
+  let sha256: String
 
   /// The greatest length of a prompt, and of a line but in `.json`, in bytes.
   static let lineLimit = 64 << 10
@@ -27,7 +27,7 @@ public struct PromptFile: Sendable {
   /// Reads the file.
   ///
   /// - Throws: ``TrainingError`` that names the file and the line at fault.
-  public init(path: String) throws {
+  init(path: String) throws {
     let ending = (path as NSString).pathExtension.lowercased()
     guard let format = Format(rawValue: ending) else {
       let endings = Format.allCases.map { ".\($0.rawValue)" }.joined(separator: ", ")

@@ -9,16 +9,16 @@ import Scenes
 /// - Source: Luby, Rackoff, "How to construct pseudorandom permutations from pseudorandom
 ///   functions", SIAM J. Comput. 1988; Black, Rogaway, "Ciphers with arbitrary finite domains",
 ///   CT-RSA 2002 (cycle walking).
-public struct PromptPermutation: Sendable {
+struct PromptPermutation: Sendable {
   /// The number of prompts; at least 1.
-  public let count: Int
+  let count: Int
   private let seed: UInt64
   private let halfBitCount: UInt64
 
   private static let roundCount: UInt64 = 6
 
   /// The order of `count` prompts that `seed` decides.
-  public init(count: Int, seed: UInt64) {
+  init(count: Int, seed: UInt64) {
     precondition(count > 0, "a run has prompts")
     self.count = count
     self.seed = splitMix(seed)
@@ -28,7 +28,7 @@ public struct PromptPermutation: Sendable {
 
   /// The index in 0..<``count`` of the prompt that comes at `position`, counted from the run's
   /// start on through all passes.
-  public func index(at position: Int) -> Int {
+  func index(at position: Int) -> Int {
     precondition(position >= 0, "positions are counted from 0")
     let (pass, place) = position.quotientAndRemainder(dividingBy: count)
     let key = splitMix(seed ^ UInt64(pass))

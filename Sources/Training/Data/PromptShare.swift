@@ -1,13 +1,13 @@
 /// The prompts of an epoch that belong to one rank: neighbours in the run's order, as many on each
 /// rank as can be; where they cannot be divided the first ranks have one more.
-public struct PromptShare: Sendable {
+struct PromptShare: Sendable {
   /// The rank's prompts, counted from the epoch's first; empty where there are more ranks than
   /// prompts.
-  public let range: Range<Int>
+  let range: Range<Int>
   private let promptCount: Int
 
   /// The share of `rank`, in 0..<`rankCount`, in epochs of `promptCount` prompts over all ranks.
-  public init(of promptCount: Int, rank: Int, rankCount: Int) {
+  init(of promptCount: Int, rank: Int, rankCount: Int) {
     precondition(promptCount >= 0 && (0..<rankCount).contains(rank), "a rank has a share")
     let (quotient, remainder) = promptCount.quotientAndRemainder(dividingBy: rankCount)
     let start = rank * quotient + min(rank, remainder)
@@ -16,7 +16,7 @@ public struct PromptShare: Sendable {
   }
 
   /// The positions in the run of the rank's prompts of an epoch, counted from 0.
-  public func positions(inEpoch epoch: Int) -> Range<Int> {
+  func positions(inEpoch epoch: Int) -> Range<Int> {
     let start = epoch * promptCount
     return start + range.lowerBound..<start + range.upperBound
   }

@@ -3,7 +3,7 @@ import Foundation
 /// Appends records to a run's `metrics.jsonl`, each a line that is there as soon as it is written.
 ///
 /// A run does not end because its log cannot be written: the first failure is told, once.
-public final class MetricsWriter {
+final class MetricsWriter {
   private let path: String
   private let descriptor: CInt
   private let warn: (String) -> Void
@@ -19,7 +19,7 @@ public final class MetricsWriter {
   ///     anew.
   ///   - warn: Is told of the first line that cannot be written.
   /// - Throws: ``TrainingError`` when the file cannot be read or written.
-  public init(path: String, resumingAt step: Int?, warn: @escaping (String) -> Void) throws {
+  init(path: String, resumingAt step: Int?, warn: @escaping (String) -> Void) throws {
     self.path = path
     self.warn = warn
     if let step { try Self.dropRecords(in: path, afterStep: step) }
@@ -36,7 +36,7 @@ public final class MetricsWriter {
   }
 
   /// Appends a record.
-  public func write(_ record: MetricsRecord) {
+  func write(_ record: MetricsRecord) {
     do {
       // A line that the disk had no room for the end of is ended first.
       let line = try Data((isLineTorn ? "\n" : "").utf8) + encoder.encode(record) + Data("\n".utf8)

@@ -9,7 +9,7 @@ import Foundation
 ///     reward 0.7423 (+0.0182)  ▁▂▂▃▅▆▆█  KL 1.40 nats  9.8 images/s  4 min 10 s left
 ///
 /// Plain, for logs, there is a line an epoch. Evaluations and notes are lines that stay, in both.
-public final class ProgressDisplay {
+final class ProgressDisplay {
   private let mode: RunConfiguration.Logging.Progress
   private var estimate: RemainingTime
   private let epochCount: Int
@@ -40,7 +40,7 @@ public final class ProgressDisplay {
   ///   - evaluationEveryEpochs: Epochs between evaluations; 0: only before the first and after the
   ///     last.
   ///   - lineEveryEpochs: Epochs between plain lines; at least 1.
-  public convenience init(
+  convenience init(
     _ mode: RunConfiguration.Logging.Progress, epochCount: Int, evaluationEveryEpochs: Int,
     lineEveryEpochs: Int = 1
   ) {
@@ -74,7 +74,7 @@ public final class ProgressDisplay {
   ///   - phase: What is done, such as "sampling".
   ///   - epoch: The epoch it is done in, counted from 1; 0 before the first.
   ///   - totalCount: How many images or passes it takes.
-  public func begin(_ phase: String, epoch: Int, of totalCount: Int) {
+  func begin(_ phase: String, epoch: Int, of totalCount: Int) {
     self.phase = phase
     self.epoch = epoch
     self.totalCount = totalCount
@@ -83,7 +83,7 @@ public final class ProgressDisplay {
   }
 
   /// Shows that `count` more of the part's images or passes are done.
-  public func advance(by count: Int = 1) {
+  func advance(by count: Int = 1) {
     doneCount += count
     if now() - lastDrawing >= Self.secondsBetweenDrawings { draw() }
   }
@@ -95,7 +95,7 @@ public final class ProgressDisplay {
   ///   - kl: The divergence from the reference in nats.
   ///   - imageCount: The epoch's images, over all ranks.
   ///   - seconds: Its wall-clock time, evaluations left out.
-  public func endEpoch(
+  func endEpoch(
     _ epoch: Int, rewardMean: Double, kl: Double, imageCount: Int, seconds: Double
   ) {
     self.epoch = epoch
@@ -113,7 +113,7 @@ public final class ProgressDisplay {
   /// Shows the reward on a set of prompts, and how it changed since the evaluation before training.
   ///
   /// - Parameter seconds: The wall-clock time it took.
-  public func endEvaluation(
+  func endEvaluation(
     _ phase: EvaluationPhase, set: String, reward: Double, standardError: Double,
     imageCount: Int, seconds: Double
   ) {
@@ -132,7 +132,7 @@ public final class ProgressDisplay {
   }
 
   /// Shows a line of text that stays.
-  public func note(_ text: String) {
+  func note(_ text: String) {
     var line = ProgressLine()
     line.append(text)
     keep(line)
@@ -140,13 +140,13 @@ public final class ProgressDisplay {
 
   /// Shows what a person should know and the run survives; also where nothing else is shown, then
   /// on standard error.
-  public func warn(_ text: String) {
+  func warn(_ text: String) {
     guard mode == .none else { return note("warning: \(text)") }
     try? FileHandle.standardError.write(contentsOf: Data("warning: \(text)\n".utf8))
   }
 
   /// Takes the live lines away and leaves the last epoch's.
-  public func finish() {
+  func finish() {
     guard drawnLineCount > 0 else { return }
     let line = rewards.isEmpty ? "" : epochLine.colored(width: columnCount()) + "\n"
     sink(erasure + line)

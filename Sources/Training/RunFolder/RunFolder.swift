@@ -1,25 +1,25 @@
 import Foundation
 
 /// The folder that a run writes everything to.
-public struct RunFolder: Sendable {
+struct RunFolder: Sendable {
   /// Its path.
-  public let path: String
+  let path: String
 
   /// One JSON object a line: see ``MetricsRecord``.
-  public var metrics: String { "\(path)/metrics.jsonl" }
+  var metrics: String { "\(path)/metrics.jsonl" }
   /// The run in a few numbers: see ``Summary``.
-  public var summary: String { "\(path)/summary.json" }
+  var summary: String { "\(path)/summary.json" }
   /// The configuration with all defaults filled in.
-  public var configuration: String { "\(path)/config.yaml" }
+  var configuration: String { "\(path)/config.yaml" }
   /// The folder of image grids.
-  public var samples: String { "\(path)/samples" }
+  var samples: String { "\(path)/samples" }
   /// The folder of a ``CheckpointStore``.
-  public var checkpoints: String { "\(path)/checkpoints" }
+  var checkpoints: String { "\(path)/checkpoints" }
 
   /// Makes the folder and those in it where they are missing, with the folders above.
   ///
   /// - Throws: ``TrainingError`` when that cannot be, or nothing can be written there.
-  public init(path: String) throws {
+  init(path: String) throws {
     self.path = path
     for folder in [path, samples, checkpoints] {
       try Self.makeFolder(folder, advice: Self.advice)

@@ -1,20 +1,20 @@
 import Foundation
 
 /// Why a file or folder of a run could not be used.
-public struct TrainingError: Error, Equatable, Sendable, CustomStringConvertible {
+struct TrainingError: Error, Equatable, Sendable, CustomStringConvertible {
   /// The path of the file or folder, or what else is at fault.
-  public let place: String
+  let place: String
   /// The line of the file, counted from 1; `nil` where no single one is at fault.
-  public let line: Int?
+  let line: Int?
   /// What should have been there.
-  public let expected: String
+  let expected: String
   /// What was there.
-  public let found: String
+  let found: String
   /// What to do about it, where that can be said.
-  public let advice: String?
+  let advice: String?
 
   /// An error from what was expected and what came.
-  public init(
+  init(
     _ place: String, line: Int? = nil, expected: String, found: String, advice: String? = nil
   ) {
     self.place = place
@@ -31,7 +31,7 @@ public struct TrainingError: Error, Equatable, Sendable, CustomStringConvertible
   }
 
   /// One sentence with all of it.
-  public var description: String {
+  var description: String {
     "\(place)\(line.map { ":\($0)" } ?? ""): expected \(expected), found \(found)"
       + (advice.map { ": \($0)" } ?? "")
   }

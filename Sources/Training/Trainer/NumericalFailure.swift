@@ -2,7 +2,7 @@ import MPI
 import PRDP
 
 /// Numbers with which training must not go on. The same on all ranks, or agreed by them.
-public enum NumericalFailure: Error, Equatable, CustomStringConvertible {
+enum NumericalFailure: Error, Equatable, CustomStringConvertible {
   /// The averaged gradient has a norm that is NaN or infinite.
   case gradient(norm: String, step: Int)
   /// The KL divergence from the reference policy is NaN or infinite.
@@ -16,7 +16,7 @@ public enum NumericalFailure: Error, Equatable, CustomStringConvertible {
   case check(name: String, figure: String, limit: String)
 
   /// What happened, and what to do.
-  public var description: String {
+  var description: String {
     switch self {
     case .gradient(let norm, let step):
       return "the norm of the gradient of step \(step) is \(norm); the weights are those of the "
