@@ -18,7 +18,13 @@ struct ConfigurationReader {
   mutating func readDocument(_ text: String) {
     let file = Place(source: source, line: nil)
     do {
-      guard let root = try YAMLText.compose(text) else {
+      let document = try YAMLText.compose(text)
+      for key in document.repeatedKeys {
+        report.add(
+          "\(key.path.shown) is given again, first on line \(key.firstLine): keep one",
+          at: Place(source: source, line: key.line))
+      }
+      guard let root = document.root else {
         report.add("the file is empty: it must have sections, such as run and method", at: file)
         return
       }
@@ -30,6 +36,8 @@ struct ConfigurationReader {
       }
       hasReadableDocument = true
       read(mapping, under: "")
+      // Which of its values to judge the others by cannot be known.
+      unreadable.formUnion(document.repeatedKeys.map(\.path))
     } catch {
       report.add(error.message, at: Place(source: source, line: error.line))
     }
@@ -46,8 +54,12 @@ struct ConfigurationReader {
       return
     }
     do {
-      let null = Node.scalar(.init("", .implicit, .plain))
-      read(key, from: try YAMLText.compose(String(parts[1])) ?? null, at: .override)
+      let document = try YAMLText.compose(String(parts[1]), at: path)
+      for key in document.repeatedKeys {
+        report.add("\(key.path.shown) is given again: keep one", at: .override)
+      }
+      let value = document.root ?? .scalar(.init("", .implicit, .plain))
+      read(key, from: value, at: .override)
     } catch {
       report.add("\(path): \(error.message)", at: .override)
     }
