@@ -123,20 +123,11 @@ struct ConfigurationReader {
     if Schema.groups.contains(path) {
       let first = Schema.keys.first { $0.groups.contains(path) }?.path ?? path
       advice = "is a section: set one of its keys, such as \(first)"
-    } else if let whole = Schema.keys.first(where: { path.isPart(of: $0.path) }) {
+    } else if let whole = Schema.key(withPart: path) {
       advice = "is a part of \(whole.path), which is set as a whole"
-    } else if !report.isFull, let suggestion = Schema.suggestion(for: path) {
-      advice = "is not a known key; did you mean \(suggestion)?"
     } else {
-      advice = "is not a known key; prdp config schema lists all"
+      advice = report.isFull ? Schema.adviceOnUnknown : Schema.advice(on: path)
     }
     report.add("\(path.shown) \(advice)", at: place)
-  }
-}
-
-extension String {
-  /// Whether this names an entry of the list or mapping at `path`.
-  fileprivate func isPart(of path: String) -> Bool {
-    hasPrefix(path + ".") || hasPrefix(path + "[")
   }
 }

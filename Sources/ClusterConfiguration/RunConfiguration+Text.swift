@@ -4,10 +4,13 @@ extension RunConfiguration {
   /// The whole configuration as YAML, every key stated, in the order of the schema.
   ///
   /// Reading the text gives an equal value.
-  public func yaml() -> String {
+  public func yaml() -> String { yaml(of: Schema.keys) }
+
+  /// Some of the keys with their values as YAML, within their sections.
+  func yaml(of keys: [ConfigurationKey]) -> String {
     var lines: [String] = []
     var openGroups: [String] = []
-    for key in Schema.keys {
+    for key in keys {
       for group in key.groups where !openGroups.contains(group) {
         openGroups.append(group)
         lines.append("\(Self.indentation(of: group))\(group.lastComponent):")

@@ -8,7 +8,7 @@ struct Config: ParsableCommand {
       EXAMPLES
         prdp config check --config cluster.yaml
         prdp config show --config cluster.yaml --set method.beta=1e-3
-        prdp config show --key cluster.slots
+        prdp config show --key method
         prdp config schema
       """,
     subcommands: [Check.self, Show.self, SchemaText.self])
@@ -43,6 +43,7 @@ struct Config: ParsableCommand {
         EXAMPLES
           prdp config show --config cluster.yaml > resolved.yaml
           prdp config show --key run.output
+          prdp config show --key model.lora
         """)
 
     @OptionGroup var source: ConfigurationOptions

@@ -185,7 +185,14 @@ func errorText(_ yaml: String, _ overrides: [String] = []) -> String {
       gives: "cluster.yaml:1: method.imagesPerPrompt must be an integer from 2 to 1000000, got 1"),
     BadInput(
       "a word that is no choice", "method: {reduction: avg}",
-      gives: "cluster.yaml:1: method.reduction must be mean or sum, got avg"),
+      gives: "cluster.yaml:1: method.reduction must be mean or sum, got avg; did you mean mean?"),
+    BadInput(
+      "another word for a choice", "cluster: {device: GPU}",
+      gives: "cluster.yaml:1: cluster.device must be cpu or cuda, got GPU; did you mean cuda?"),
+    BadInput(
+      "a choice of display that YAML takes for a boolean", "logging: {progress: off}",
+      gives: "cluster.yaml:1: logging.progress must be auto, live, plain or none, got off; "
+        + "did you mean none?"),
     BadInput(
       "a slip in a choice", "sampler: {spacing: trailin}",
       gives: "cluster.yaml:1: sampler.spacing must be file, leading, trailing or linspace, "
@@ -285,6 +292,64 @@ func errorText(_ yaml: String, _ overrides: [String] = []) -> String {
       gives: "--set: method.omitLastSteps is 3, not below sampler.steps, which is 3: "
         + "no step would be left to train on"),
   ]
+
+  /// Keys of the paper and of other trainers, each with the advice on it.
+  static let foreignKeys = [
+    ("method.N", "did you mean method.promptsPerEpoch?"),
+    ("N", "did you mean method.promptsPerEpoch?"),
+    ("method.B", "did you mean method.imagesPerPrompt?"),
+    ("K", "did you mean method.innerSteps?"),
+    ("T", "did you mean sampler.steps?"),
+    ("method.clip_range", "did you mean method.clipRange?"),
+    ("method.epsilon", "did you mean method.clipRange?"),
+    ("epsilon", "did you mean optimizer.epsilon?"),
+    ("model.lora.r", "did you mean model.lora.rank?"),
+    ("lora_r", "did you mean model.lora.rank?"),
+    ("lora", "did you mean model.lora?"),
+    ("optimizer.wd", "did you mean optimizer.weightDecay?"),
+    ("optimizer.learning_rate", "did you mean optimizer.learningRate?"),
+    ("run.lr", "did you mean optimizer.learningRate?"),
+    ("optimizer.grad_clip", "did you mean optimizer.maxGradientNorm?"),
+    ("sampler.cfg_scale", "did you mean sampler.guidance?"),
+    ("method.prompts", "did you mean method.promptsPerEpoch?"),
+    ("prompts", "did you mean data.prompts?"),
+    ("reward", "did you mean rewards?"),
+    ("eval", "did you mean evaluation?"),
+    ("optim", "did you mean optimizer?"),
+    ("num_processes", "did you mean cluster.slots?"),
+    ("resume", "a run goes on by an option: prdp train --resume latest"),
+    (
+      "checkpoint.resume_from_checkpoint",
+      "a run goes on by an option: prdp train --resume latest"
+    ),
+    ("run.debug", "the checks are turned on by an option: prdp train --debug"),
+    (
+      "cluster.hostfile",
+      "the machines are mpirun's to know: mpirun -np 8 --hostfile FILE prdp train"
+    ),
+    (
+      "method.gradient_accumulation_steps",
+      "an optimiser step takes in the whole epoch, method.microBatch samples at a time"
+    ),
+    ("mixed_precision", "it is not supported: networks run in float32"),
+    (
+      "optimizer.lr_scheduler",
+      "it is not supported: after optimizer.warmupSteps the learning rate stays as it is"
+    ),
+    ("logging.wandb", "it is not supported: metrics go to metrics.jsonl in run.output"),
+  ]
+
+  @Test(arguments: foreignKeys)
+  func aForeignKeyGetsThisAdvice(_ path: String, _ advice: String) {
+    #expect(errorText("run: {}", ["\(path)=1"]) == "--set: \(path) is not a known key; \(advice)")
+  }
+
+  @Test func noNameIsBothAKeyAndAnotherWordForOneInItsSection() {
+    for key in Schema.keys {
+      let section = key.path.dropLast(key.path.lastComponent.count)
+      for name in key.knownAs { #expect(Schema.keyByPath[section + name] == nil, "\(name)") }
+    }
+  }
 
   @Test(arguments: badKeys + badValues + badLists + badOverrides)
   func isRefusedWithThisText(_ input: BadInput) {

@@ -123,6 +123,45 @@ import Testing
         + "raise it or start fewer ranks")
   }
 
+  @Test func aKeyIsShownAsItsValueAndASectionAsYAML() throws {
+    var configuration = RunConfiguration()
+    configuration.model.lora.rank = 4
+    #expect(try configuration.yamlValue(of: "model.lora.rank") == "4")
+    #expect(try configuration.yamlValue(of: "rewards") == "[{name: scene-alignment, weight: 1}]")
+    #expect(
+      try configuration.yamlValue(of: "checkpoint") == "checkpoint:\n  everyEpochs: 10\n  keep: 2\n"
+    )
+    #expect(
+      try configuration.yamlValue(of: "model.lora") == """
+        model:
+          lora:
+            rank: 4
+            alpha: 8
+            targets: [to_q, to_k, to_v, to_out.0]
+
+        """)
+    let sections = try RunConfiguration.sectionPaths.filter { !$0.contains(".") }
+      .map(configuration.yamlValue).joined()
+    #expect(try RunConfiguration(yaml: sections, source: "") == configuration)
+  }
+
+  @Test(arguments: [
+    ("method.betaa", "method.betaa is not a known key; did you mean method.beta?"),
+    ("metod", "metod is not a known key; did you mean method?"),
+    ("zebra", "zebra is not a known key; prdp config schema lists all"),
+    ("resume", "resume is not a known key; a run goes on by an option: prdp train --resume latest"),
+    (
+      "evaluation.sets.seen",
+      "evaluation.sets.seen is a part of evaluation.sets, which is shown as a whole"
+    ),
+  ])
+  func whatIsNeitherKeyNorSectionIsNotShown(_ path: String, _ expected: String) {
+    let error = #expect(throws: ConfigurationError.self) {
+      try RunConfiguration().yamlValue(of: path)
+    }
+    #expect(error?.description == expected)
+  }
+
   @Test func onlyWhatResultsDoNotDependOnMayChangeOnAResume() throws {
     let free: Set = [
       "run.epochs", "run.output", "cluster.slots", "cluster.threadsPerRank", "cluster.device",
