@@ -59,7 +59,8 @@ struct ConfigurationReader {
         report.add("\(key.path.shown) is given again: keep one", at: .override)
       }
       let value = document.root ?? .scalar(.init("", .implicit, .plain))
-      read(key, from: value, at: .override)
+      // A shell takes quotes away, and who writes run.output=2024 means the folder.
+      read(key, from: key.isText ? value.asText : value, at: .override)
     } catch {
       report.add("\(path): \(error.message)", at: .override)
     }
@@ -129,5 +130,15 @@ struct ConfigurationReader {
       advice = report.isFull ? Schema.adviceOnUnknown : Schema.advice(on: path)
     }
     report.add("\(path.shown) \(advice)", at: place)
+  }
+}
+
+extension Node {
+  /// A plain number or boolean as the text that it is written with.
+  fileprivate var asText: Node {
+    switch scalarText?.meaning {
+    case .number, .boolean: .scalar(.init(scalarText?.text ?? "", .implicit, .doubleQuoted))
+    case .null, .text, nil: self
+    }
   }
 }

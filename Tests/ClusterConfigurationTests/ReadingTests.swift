@@ -226,7 +226,11 @@ func errorText(_ yaml: String, _ overrides: [String] = []) -> String {
     BadInput(
       "one target without a list", "model: {lora: {targets: to_q}}",
       gives: "cluster.yaml:1: model.lora.targets must be a list of distinct module names, "
-        + "one at least, got to_q"),
+        + "one at least, got to_q; write it as [to_q]"),
+    BadInput(
+      "one reward without a list", "rewards: scene-alignment",
+      gives: "cluster.yaml:1: rewards must be a list of {name, weight} with distinct names, "
+        + "one at least, got scene-alignment; write it as [{name: scene-alignment, weight: 1}]"),
     BadInput(
       "no rewards", "rewards: []",
       gives: "cluster.yaml:1: rewards must be a list of {name, weight} with distinct names, "
@@ -279,6 +283,20 @@ func errorText(_ yaml: String, _ overrides: [String] = []) -> String {
       "a value that is not YAML", "run: {}", set: "model.lora.targets=[to_q",
       gives: "--set: model.lora.targets: not valid YAML: did not find expected ',' or ']' "
         + "(while parsing a flow sequence)"),
+    BadInput(
+      "targets without brackets", "run: {}", set: "model.lora.targets=to_q, to_k",
+      gives: "--set: model.lora.targets must be a list of distinct module names, "
+        + "one at least, got to_q, to_k; write it as [to_q, to_k]"),
+    BadInput(
+      "a key given twice", "run: {}", set: "rewards=[{name: a, name: b}]",
+      gives: "--set: rewards[0].name is given again: keep one"),
+    BadInput(
+      "nothing for a path", "run: {}", set: "run.output=",
+      gives: "--set: run.output must be a path, got null"),
+    BadInput(
+      "an option", "run: {}", set: "run.resume=latest",
+      gives: "--set: run.resume is not a known key; "
+        + "a run goes on by an option: prdp train --resume latest"),
     BadInput(
       "an anchor", "run: {}", set: "run.output=&a b",
       gives: "--set: run.output: anchors (&) are not accepted: repeat the value, "
@@ -418,6 +436,17 @@ func errorText(_ yaml: String, _ overrides: [String] = []) -> String {
     let text = errorText(String(repeating: "k", count: 900) + ": 1")
     #expect(text.hasPrefix("cluster.yaml:1: kkk"))
     #expect(text.count < 150)
+  }
+
+  @Test(arguments: [
+    ("5", "5"), ("no", "no"), ("2024-01-01", "2024-01-01"), ("1e5", "1e5"), ("010", "010"),
+    ("'5'", "5"), ("\"a b\"", "a b"), ("'null'", "null"),
+  ])
+  func anOverrideOfATextTakesTheScalarAsItIs(_ value: String, _ expected: String) throws {
+    let configuration = try RunConfiguration(
+      yaml: "run: {}", source: "", overrides: ["run.output=\(value)"])
+    #expect(configuration.run.output == expected)
+    #expect(try RunConfiguration(yaml: configuration.yaml(), source: "") == configuration)
   }
 
   @Test func theLastOverrideOfAKeyWins() throws {
