@@ -50,11 +50,3 @@ struct ConfigurationKey: Sendable {
     yamlLines = { $0[keyPath: member].yamlLines }
   }
 }
-
-/// A rule between keys.
-struct ConfigurationRelation: Sendable {
-  /// The keys it compares; of those stated, an overridden one is blamed, else the first.
-  let paths: [String]
-  /// What breaks the rule, with the numbers; `nil` where nothing does.
-  let brokenRule: @Sendable (RunConfiguration) -> String?
-}

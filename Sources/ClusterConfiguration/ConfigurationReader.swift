@@ -68,10 +68,14 @@ struct ConfigurationReader {
 
   /// The configuration.
   ///
+  /// - Parameter relations: Rules that it must keep besides its own.
   /// - Throws: ``ConfigurationError`` when anything was wrong or any rule is broken.
-  mutating func finish() throws(ConfigurationError) -> RunConfiguration {
+  mutating func finish(
+    keeping relations: [ConfigurationRelation] = []
+  ) throws(ConfigurationError) -> RunConfiguration {
     if hasReadableDocument {
-      for (paths, message) in configuration.brokenRules(apartFrom: unreadable) {
+      let brokenRules = configuration.brokenRules(apartFrom: unreadable, and: relations)
+      for (paths, message) in brokenRules {
         let stated = paths.compactMap { places[$0] }
         let blamed = stated.first { $0.line == nil } ?? stated.first
         report.add(message, at: blamed ?? Place(source: source, line: nil))

@@ -28,7 +28,9 @@ extension RunConfiguration {
   }
 
   /// Every key with its type, range, default and unit, and one line on what it is.
-  public static func schema() -> String {
+  ///
+  /// - Parameter rewardNames: The rewards that can be named, listed where there are any.
+  public static func schema(rewardNames: [String] = []) -> String {
     let defaults = RunConfiguration()
     var lines: [String] = []
     for section in Schema.sections {
@@ -41,6 +43,9 @@ extension RunConfiguration {
           "      \(key.explanation)",
           "      \(key.expectation); default: \(key.yaml(defaults))\(unit)\(resume)",
         ]
+        if key.path == "rewards" && !rewardNames.isEmpty {
+          lines.append("      names: \(rewardNames.joined(separator: ", "))")
+        }
       }
       lines.append("")
     }

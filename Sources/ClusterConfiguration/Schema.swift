@@ -43,9 +43,11 @@ enum Schema {
     ConfigurationRelation(paths: ["method.omitLastSteps", "sampler.steps"]) { configuration in
       let omitted = configuration.method.omitLastSteps
       let steps = configuration.sampler.steps
-      guard omitted >= steps else { return nil }
-      return "method.omitLastSteps is \(omitted), not below sampler.steps, which is \(steps): "
-        + "no step would be left to train on"
+      guard omitted >= steps else { return [] }
+      return [
+        "method.omitLastSteps is \(omitted), not below sampler.steps, which is \(steps): "
+          + "no step would be left to train on"
+      ]
     }
   ]
 

@@ -1,5 +1,6 @@
 import ArgumentParser
 import ClusterConfiguration
+import Training
 
 struct Config: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -17,8 +18,8 @@ struct Config: ParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "Says ok, or all that is wrong.",
       discussion: """
-        Looks at keys and values, not at the files that they name. Ends with 2 where anything is \
-        wrong.
+        Looks at keys, values and names of rewards, not at the files that they name. Ends with 2 \
+        where anything is wrong.
 
         EXAMPLES
           prdp config check --config cluster.yaml
@@ -29,8 +30,7 @@ struct Config: ParsableCommand {
 
     func run() throws {
       try refusingBadInput {
-        let configuration = try source.load()
-        try configuration.validate(rankCount: configuration.cluster.slots)
+        _ = try source.load(keeping: [.promptsForEachSlot])
         say("\(source.config): ok")
       }
     }
@@ -69,7 +69,7 @@ struct Config: ParsableCommand {
         """)
 
     func run() {
-      say(RunConfiguration.schema())
+      say(RunConfiguration.schema(rewardNames: RewardRegistry.names))
     }
   }
 }

@@ -19,14 +19,21 @@ struct ConfigurationOptions: ParsableArguments {
   /// - Parameter presets: Replacements that come before those of the user.
   /// - Throws: `AgreedFailure` when it is not valid.
   func load(_ world: Communicator, presets: [String] = []) throws -> RunConfiguration {
-    try world.agreed { try load(presets: presets) }
+    try world.agreed {
+      try load(presets: presets, keeping: [.prompts(forEachOf: world.size)])
+    }
   }
 
   /// The configuration, read by this process alone.
   ///
+  /// - Parameter relations: Rules that it must keep besides its own and that of the rewards' names.
   /// - Throws: `ConfigurationError` when it is not valid.
-  func load(presets: [String] = []) throws -> RunConfiguration {
-    try RunConfiguration.load(path: config, overrides: presets + overrides)
+  func load(
+    presets: [String] = [], keeping relations: [ConfigurationRelation] = []
+  ) throws -> RunConfiguration {
+    try RunConfiguration.load(
+      path: config, overrides: presets + overrides,
+      keeping: [.rewards(among: RewardRegistry.names)] + relations)
   }
 }
 
