@@ -23,7 +23,7 @@ struct Config: ParsableCommand {
 
         EXAMPLES
           prdp config check --config cluster.yaml
-          prdp config check --set method.promptsPerEpoch=64 --set cluster.slots=8
+          prdp config check --set method.beta=1e-4 --set cluster.slots=8
         """)
 
     @OptionGroup var source: ConfigurationOptions
@@ -48,7 +48,9 @@ struct Config: ParsableCommand {
 
     @OptionGroup var source: ConfigurationOptions
 
-    @Option(help: ArgumentHelp("Prints the value of this key alone.", valueName: "a.b"))
+    @Option(
+      help: ArgumentHelp("Prints the value of this key alone, or this section.", valueName: "a.b"),
+      completion: .list(RunConfiguration.sectionPaths + RunConfiguration.keyPaths))
     var key: String?
 
     func run() throws {
