@@ -32,6 +32,19 @@ extension Array {
   }
 }
 
+extension Node {
+  /// What to write where this is `to_q, to_k` and should be a list; empty where it is not.
+  fileprivate func adviceToBracket(_ yaml: ([String]) -> String) -> String {
+    guard let scalarText, scalarText.meaning == .text else { return "" }
+    let items = scalarText.text.split(separator: ",").map {
+      $0.split(separator: " ").joined(separator: " ")
+    }.filter { !$0.isEmpty }
+    let form = yaml(items)
+    // Half a form would be no help.
+    return items.isEmpty || form.shown != form ? "" : "; write it as \(form)"
+  }
+}
+
 extension Place {
   /// This place, at the line of `node` where it lies in a file.
   func at(_ node: Node) -> Place {
@@ -46,7 +59,8 @@ extension String: ConfigurationElement {
     into report: inout ProblemReport
   ) -> [String]? {
     guard let list = node.sequence else {
-      report.add("\(key) must be \(expectation), got \(node.shown)", at: place)
+      let advice = node.adviceToBracket { yaml(of: $0) }
+      report.add("\(key) must be \(expectation), got \(node.shown)\(advice)", at: place)
       return nil
     }
     return list.enumerated().map { index, item in
@@ -69,7 +83,8 @@ extension RunConfiguration.Reward: ConfigurationElement {
     into report: inout ProblemReport
   ) -> [Self]? {
     guard let list = node.sequence else {
-      report.add("\(key) must be \(expectation), got \(node.shown)", at: place)
+      let advice = node.adviceToBracket { yaml(of: $0.map { Self(name: $0) }) }
+      report.add("\(key) must be \(expectation), got \(node.shown)\(advice)", at: place)
       return nil
     }
     return list.enumerated().map { index, item in

@@ -12,6 +12,8 @@ struct ConfigurationKey: Sendable {
   let knownAs: [String]
   /// Whether a run may be resumed with another value.
   let mayChangeOnResume: Bool
+  /// Whether the value is one text.
+  let isText: Bool
 
   /// Reads the value into the configuration; `false` where it reported a problem instead.
   let read: @Sendable (Node, Place, inout RunConfiguration, inout ProblemReport) -> Bool
@@ -31,6 +33,7 @@ struct ConfigurationKey: Sendable {
     self.explanation = explanation
     self.knownAs = knownAs
     self.mayChangeOnResume = mayChangeOnResume
+    isText = Value.self == String.self
     read = { node, place, configuration, report in
       let value = Value.read(
         node, of: path, expecting: rule.expectation, from: place, into: &report)
@@ -46,12 +49,4 @@ struct ConfigurationKey: Sendable {
     yaml = { $0[keyPath: member].yaml }
     yamlLines = { $0[keyPath: member].yamlLines }
   }
-}
-
-/// A rule between keys.
-struct ConfigurationRelation: Sendable {
-  /// The keys it compares; of those stated, an overridden one is blamed, else the first.
-  let paths: [String]
-  /// What breaks the rule, with the numbers; `nil` where nothing does.
-  let brokenRule: @Sendable (RunConfiguration) -> String?
 }

@@ -18,7 +18,13 @@ struct ConfigurationReader {
   mutating func readDocument(_ text: String) {
     let file = Place(source: source, line: nil)
     do {
-      guard let root = try YAMLText.compose(text) else {
+      let document = try YAMLText.compose(text)
+      for key in document.repeatedKeys {
+        report.add(
+          "\(key.path.shown) is given again, first on line \(key.firstLine): keep one",
+          at: Place(source: source, line: key.line))
+      }
+      guard let root = document.root else {
         report.add("the file is empty: it must have sections, such as run and method", at: file)
         return
       }
@@ -30,6 +36,8 @@ struct ConfigurationReader {
       }
       hasReadableDocument = true
       read(mapping, under: "")
+      // Which of its values to judge the others by cannot be known.
+      unreadable.formUnion(document.repeatedKeys.map(\.path))
     } catch {
       report.add(error.message, at: Place(source: source, line: error.line))
     }
@@ -46,8 +54,13 @@ struct ConfigurationReader {
       return
     }
     do {
-      let null = Node.scalar(.init("", .implicit, .plain))
-      read(key, from: try YAMLText.compose(String(parts[1])) ?? null, at: .override)
+      let document = try YAMLText.compose(String(parts[1]), at: path)
+      for key in document.repeatedKeys {
+        report.add("\(key.path.shown) is given again: keep one", at: .override)
+      }
+      let value = document.root ?? .scalar(.init("", .implicit, .plain))
+      // A shell takes quotes away, and who writes run.output=2024 means the folder.
+      read(key, from: key.isText ? value.asText : value, at: .override)
     } catch {
       report.add("\(path): \(error.message)", at: .override)
     }
@@ -55,10 +68,14 @@ struct ConfigurationReader {
 
   /// The configuration.
   ///
+  /// - Parameter relations: Rules that it must keep besides its own.
   /// - Throws: ``ConfigurationError`` when anything was wrong or any rule is broken.
-  mutating func finish() throws(ConfigurationError) -> RunConfiguration {
+  mutating func finish(
+    keeping relations: [ConfigurationRelation] = []
+  ) throws(ConfigurationError) -> RunConfiguration {
     if hasReadableDocument {
-      for (paths, message) in configuration.brokenRules(apartFrom: unreadable) {
+      let brokenRules = configuration.brokenRules(apartFrom: unreadable, and: relations)
+      for (paths, message) in brokenRules {
         let stated = paths.compactMap { places[$0] }
         let blamed = stated.first { $0.line == nil } ?? stated.first
         report.add(message, at: blamed ?? Place(source: source, line: nil))
@@ -111,20 +128,21 @@ struct ConfigurationReader {
     if Schema.groups.contains(path) {
       let first = Schema.keys.first { $0.groups.contains(path) }?.path ?? path
       advice = "is a section: set one of its keys, such as \(first)"
-    } else if let whole = Schema.keys.first(where: { path.isPart(of: $0.path) }) {
+    } else if let whole = Schema.key(withPart: path) {
       advice = "is a part of \(whole.path), which is set as a whole"
-    } else if !report.isFull, let suggestion = Schema.suggestion(for: path) {
-      advice = "is not a known key; did you mean \(suggestion)?"
     } else {
-      advice = "is not a known key; prdp config schema lists all"
+      advice = report.isFull ? Schema.adviceOnUnknown : Schema.advice(on: path)
     }
     report.add("\(path.shown) \(advice)", at: place)
   }
 }
 
-extension String {
-  /// Whether this names an entry of the list or mapping at `path`.
-  fileprivate func isPart(of path: String) -> Bool {
-    hasPrefix(path + ".") || hasPrefix(path + "[")
+extension Node {
+  /// A plain number or boolean as the text that it is written with.
+  fileprivate var asText: Node {
+    switch scalarText?.meaning {
+    case .number, .boolean: .scalar(.init(scalarText?.text ?? "", .implicit, .doubleQuoted))
+    case .null, .text, nil: self
+    }
   }
 }

@@ -99,15 +99,23 @@ extension Optional: ConfigurationValue, ScalarValue where Wrapped: ScalarValue {
 }
 
 /// A value that is one of a few words.
-protocol Choice: ScalarValue, CaseIterable, RawRepresentable where RawValue == String {}
+protocol Choice: ScalarValue, CaseIterable, RawRepresentable where RawValue == String {
+  /// Other words for some of them, in lower case; offered where one is written.
+  static var knownAs: [String: Self] { get }
+}
 
 extension Choice {
+  static var knownAs: [String: Self] { [:] }
+
   init?(_ scalar: ScalarText) {
     self.init(rawValue: scalar.text)
   }
 
   static func advice(on scalar: ScalarText) -> String {
-    allCases.map(\.rawValue).nearest(to: scalar.text).map { "; did you mean \($0)?" } ?? ""
+    let meant =
+      knownAs[scalar.text.lowercased()]?.rawValue
+      ?? allCases.map(\.rawValue).nearest(to: scalar.text)
+    return meant.map { "; did you mean \($0)?" } ?? ""
   }
 
   var yaml: String { ScalarText.yaml(rawValue) }

@@ -62,11 +62,8 @@ extension Rule where Value == String {
 extension Rule where Value: Choice {
   static var choice: Rule {
     let words = Value.allCases.map(\.rawValue)
-    let list = words.dropLast().joined(separator: ", ")
     // Every case keeps the rule; a word that is none has been refused in reading.
-    return Rule(list.isEmpty ? words.joined() : "\(list) or \(words.suffix(1).joined())") { _ in
-      true
-    }
+    return Rule(words.alternatives) { _ in true }
   }
 }
 

@@ -4,10 +4,13 @@ extension RunConfiguration {
   /// The whole configuration as YAML, every key stated, in the order of the schema.
   ///
   /// Reading the text gives an equal value.
-  public func yaml() -> String {
+  public func yaml() -> String { yaml(of: Schema.keys) }
+
+  /// Some of the keys with their values as YAML, within their sections.
+  func yaml(of keys: [ConfigurationKey]) -> String {
     var lines: [String] = []
     var openGroups: [String] = []
-    for key in Schema.keys {
+    for key in keys {
       for group in key.groups where !openGroups.contains(group) {
         openGroups.append(group)
         lines.append("\(Self.indentation(of: group))\(group.lastComponent):")
@@ -25,7 +28,9 @@ extension RunConfiguration {
   }
 
   /// Every key with its type, range, default and unit, and one line on what it is.
-  public static func schema() -> String {
+  ///
+  /// - Parameter rewardNames: The rewards that can be named, listed where there are any.
+  public static func schema(rewardNames: [String] = []) -> String {
     let defaults = RunConfiguration()
     var lines: [String] = []
     for section in Schema.sections {
@@ -38,6 +43,9 @@ extension RunConfiguration {
           "      \(key.explanation)",
           "      \(key.expectation); default: \(key.yaml(defaults))\(unit)\(resume)",
         ]
+        if key.path == "rewards" && !rewardNames.isEmpty {
+          lines.append("      names: \(rewardNames.joined(separator: ", "))")
+        }
       }
       lines.append("")
     }

@@ -38,24 +38,28 @@ public struct RunConfiguration: Sendable, Equatable {
   ///   - source: What error messages call the text: its path.
   ///   - overrides: `key=value` each, the value in YAML, lists and mappings in their bracket form;
   ///     they are applied in order after the text.
+  ///   - relations: Rules that it must keep besides its own.
   /// - Throws: ``ConfigurationError`` with all problems found.
-  public init(yaml: String, source: String, overrides: [String] = [])
-    throws(ConfigurationError)
-  {
+  public init(
+    yaml: String, source: String, overrides: [String] = [],
+    keeping relations: [ConfigurationRelation] = []
+  ) throws(ConfigurationError) {
     var reader = ConfigurationReader(source: source)
     reader.readDocument(yaml)
     overrides.forEach { reader.readOverride($0) }
-    self = try reader.finish()
+    self = try reader.finish(keeping: relations)
   }
 
   /// Reads a configuration from a regular file of at most 1 MB in UTF-8.
   ///
+  /// - Parameter relations: Rules that it must keep besides its own.
   /// - Throws: ``ConfigurationError`` with all problems found.
-  public static func load(path: String, overrides: [String] = [])
-    throws(ConfigurationError) -> RunConfiguration
-  {
+  public static func load(
+    path: String, overrides: [String] = [], keeping relations: [ConfigurationRelation] = []
+  ) throws(ConfigurationError) -> RunConfiguration {
     try RunConfiguration(
-      yaml: ConfigurationFile.text(at: path), source: path, overrides: overrides)
+      yaml: ConfigurationFile.text(at: path), source: path, overrides: overrides,
+      keeping: relations)
   }
 
   /// Checks every rule that does not depend on the number of ranks.
@@ -73,24 +77,25 @@ public struct RunConfiguration: Sendable, Equatable {
   ///
   /// - Throws: ``ConfigurationError`` when a rank would be left without a prompt.
   public func validate(rankCount: Int) throws(ConfigurationError) {
-    guard method.promptsPerEpoch < rankCount else { return }
     var report = ProblemReport()
-    report.add(
-      "method.promptsPerEpoch is \(method.promptsPerEpoch), fewer than the \(rankCount) ranks: "
-        + "raise it or start fewer ranks", at: Place(source: "", line: nil))
+    for message in ConfigurationRelation.prompts(forEachOf: rankCount).brokenRules(self) {
+      report.add(message, at: Place(source: "", line: nil))
+    }
     if let error = report.error { throw error }
   }
 
-  /// The broken rules, each with the keys it is about. A rule between keys is left out where one
-  /// of them is broken by itself or among `unreadable`.
-  func brokenRules(apartFrom unreadable: Set<String>) -> [(paths: [String], message: String)] {
+  /// The broken rules, each with the keys it is about. A rule between keys, of the schema or among
+  /// `relations`, is left out where one of them is broken by itself or among `unreadable`.
+  func brokenRules(
+    apartFrom unreadable: Set<String>, and relations: [ConfigurationRelation] = []
+  ) -> [(paths: [String], message: String)] {
     let single = Schema.keys.compactMap { key in
       key.brokenRule(self).map { (paths: [key.path], message: $0) }
     }
     let broken = unreadable.union(single.flatMap(\.paths))
-    let between = Schema.relations.filter { broken.isDisjoint(with: $0.paths) }
-      .compactMap { relation in
-        relation.brokenRule(self).map { (paths: relation.paths, message: $0) }
+    let between = (Schema.relations + relations).filter { broken.isDisjoint(with: $0.paths) }
+      .flatMap { relation in
+        relation.brokenRules(self).map { (paths: relation.paths, message: $0) }
       }
     return single + between
   }

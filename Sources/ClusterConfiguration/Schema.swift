@@ -5,20 +5,36 @@ enum Schema {
     let name: String
     let explanation: String
     let keys: [ConfigurationKey]
+    /// Names that other trainers have for it; offered where one is written here.
+    var knownAs: [String] = []
   }
 
   static let sections = [
     Section(name: "run", explanation: "The run as a whole.", keys: run),
-    Section(name: "cluster", explanation: "The processes, what they compute on.", keys: cluster),
+    Section(
+      name: "cluster", explanation: "The processes, what they compute on.", keys: cluster,
+      knownAs: ["distributed", "mpi", "hardware"]),
     Section(name: "model", explanation: "The model to fine-tune, and how.", keys: model),
     Section(name: "data", explanation: "What is trained on.", keys: data),
     Section(name: "rewards", explanation: "What is maximised.", keys: rewards),
-    Section(name: "method", explanation: "The method, arXiv 2402.08714.", keys: method),
-    Section(name: "optimizer", explanation: "AdamW and its learning rate.", keys: optimizer),
-    Section(name: "sampler", explanation: "How images are drawn.", keys: sampler),
-    Section(name: "evaluation", explanation: "What is measured, and when.", keys: evaluation),
-    Section(name: "checkpoint", explanation: "What is saved.", keys: checkpoint),
-    Section(name: "logging", explanation: "What a person sees of the run.", keys: logging),
+    Section(
+      name: "method", explanation: "The method, arXiv 2402.08714.", keys: method,
+      knownAs: ["train", "trainer", "algorithm", "ppo"]),
+    Section(
+      name: "optimizer", explanation: "AdamW and its learning rate.", keys: optimizer,
+      knownAs: ["optim", "adam", "adamw"]),
+    Section(
+      name: "sampler", explanation: "How images are drawn.", keys: sampler,
+      knownAs: ["sample", "sampling", "scheduler"]),
+    Section(
+      name: "evaluation", explanation: "What is measured, and when.", keys: evaluation,
+      knownAs: ["eval", "validation"]),
+    Section(
+      name: "checkpoint", explanation: "What is saved.", keys: checkpoint,
+      knownAs: ["checkpointing", "save"]),
+    Section(
+      name: "logging", explanation: "What a person sees of the run.", keys: logging,
+      knownAs: ["log"]),
   ]
 
   static let keys = sections.flatMap(\.keys)
@@ -27,84 +43,102 @@ enum Schema {
     ConfigurationRelation(paths: ["method.omitLastSteps", "sampler.steps"]) { configuration in
       let omitted = configuration.method.omitLastSteps
       let steps = configuration.sampler.steps
-      guard omitted >= steps else { return nil }
-      return "method.omitLastSteps is \(omitted), not below sampler.steps, which is \(steps): "
-        + "no step would be left to train on"
+      guard omitted >= steps else { return [] }
+      return [
+        "method.omitLastSteps is \(omitted), not below sampler.steps, which is \(steps): "
+          + "no step would be left to train on"
+      ]
     }
   ]
 
   private static let run = [
     ConfigurationKey(
-      "run.seed", \.run.seed, .seed, knownAs: ["seed"],
+      "run.seed", \.run.seed, .seed,
       "seed of all random numbers; equal seeds give equal runs on any number of ranks"),
     ConfigurationKey(
-      "run.output", \.run.output, .path, mayChangeOnResume: true, knownAs: ["output_dir"],
+      "run.output", \.run.output, .path, mayChangeOnResume: true,
+      knownAs: ["output_dir", "output_path", "out_dir", "save_dir", "log_dir", "logging_dir"],
       "the run folder: metrics, checkpoints, samples and this configuration go there"),
     ConfigurationKey(
-      "run.epochs", \.run.epochs, .count, mayChangeOnResume: true, knownAs: ["num_epochs"],
+      "run.epochs", \.run.epochs, .count, mayChangeOnResume: true,
+      knownAs: ["num_epochs", "num_train_epochs", "n_epochs", "max_epochs"],
       "epochs of the whole run, those before a resume included"),
   ]
 
   private static let cluster = [
     ConfigurationKey(
       "cluster.slots", \.cluster.slots, .count, mayChangeOnResume: true,
+      knownAs: [
+        "ranks", "np", "nproc", "nproc_per_node", "processes", "num_processes", "num_gpus",
+        "world_size",
+      ],
       "ranks that scripts/train starts"),
     ConfigurationKey(
       "cluster.threadsPerRank", \.cluster.threadsPerRank, .countOrNone, mayChangeOnResume: true,
+      knownAs: ["threads", "num_threads", "omp_num_threads"],
       "threads of each rank; 0 divides the machine's cores among its ranks"),
     ConfigurationKey(
       "cluster.device", \.cluster.device, .choice, mayChangeOnResume: true,
+      knownAs: ["accelerator"],
       "what the ranks compute on; with cuda each takes the GPU of its local rank"),
   ]
 
   private static let model = [
     ConfigurationKey(
-      "model.path", \.model.path, .path, knownAs: ["pretrained_model_name_or_path"],
+      "model.path", \.model.path, .path,
+      knownAs: ["pretrained_model_name_or_path", "pretrained_model", "model_path", "model_id"],
       "a folder in diffusers' format"),
     ConfigurationKey(
-      "model.training", \.model.training, .choice,
+      "model.training", \.model.training, .choice, knownAs: ["use_lora"],
       "train low-rank adapters beside frozen weights, or the full UNet"),
     ConfigurationKey(
-      "model.lora.rank", \.model.lora.rank, .count, knownAs: ["rank", "lora_rank"],
+      "model.lora.rank", \.model.lora.rank, .count, knownAs: ["r", "lora_rank", "lora_r"],
       "rank of each adapter; with training: lora"),
     ConfigurationKey(
       "model.lora.alpha", \.model.lora.alpha, .above(0), knownAs: ["lora_alpha"],
       "adapters are scaled by alpha / rank"),
     ConfigurationKey(
-      "model.lora.targets", \.model.lora.targets, .moduleNames, knownAs: ["target_modules"],
+      "model.lora.targets", \.model.lora.targets, .moduleNames,
+      knownAs: ["target_modules", "lora_targets"],
       "linear layers that get an adapter, by the end of their path"),
   ]
 
   private static let data = [
     ConfigurationKey(
-      "data.prompts", \.data.prompts, .path, knownAs: ["dataset", "prompt_file"],
+      "data.prompts", \.data.prompts, .path,
+      knownAs: ["dataset", "prompt_file", "prompts_file", "prompt_path", "train_data_dir"],
       "the file of training prompts: .txt, .jsonl, .json, .csv or .tsv")
   ]
 
   private static let rewards = [
     ConfigurationKey(
-      "rewards", \.rewards, .rewards, knownAs: ["reward_fn"],
+      "rewards", \.rewards, .rewards, knownAs: ["reward", "reward_fn", "reward_model"],
       "the raw rewards, summed with their weights (1 where none is stated)")
   ]
 
   private static let method = [
-    ConfigurationKey("method.name", \.method.name, .choice, "the training method"),
+    ConfigurationKey(
+      "method.name", \.method.name, .choice, knownAs: ["algorithm"], "the training method"),
     ConfigurationKey(
       "method.promptsPerEpoch", \.method.promptsPerEpoch, .count, unit: "prompts, over all ranks",
+      knownAs: ["N", "num_prompts", "prompts"],
       "N: prompts drawn in each epoch; not below the number of ranks"),
     ConfigurationKey(
       "method.imagesPerPrompt", \.method.imagesPerPrompt, .integer(2...Rule.countLimit),
-      unit: "images", knownAs: ["num_images_per_prompt"],
+      unit: "images",
+      knownAs: ["B", "num_images_per_prompt", "num_generations", "samples_per_prompt"],
       "B: trajectories of each prompt; all B (B - 1) / 2 pairs are compared"),
     ConfigurationKey(
-      "method.innerSteps", \.method.innerSteps, .count, knownAs: ["num_inner_epochs"],
+      "method.innerSteps", \.method.innerSteps, .count,
+      knownAs: ["K", "num_inner_epochs", "inner_epochs", "ppo_epochs", "gradient_updates"],
       "K: optimiser steps in each epoch, each over the whole batch"),
     ConfigurationKey(
-      "method.beta", \.method.beta, .above(0), unit: "reward per nat", knownAs: ["kl_beta"],
+      "method.beta", \.method.beta, .above(0), unit: "reward per nat",
+      knownAs: ["kl_beta", "kl_coef", "kl_weight", "kl_penalty"],
       "beta: weight of the KL term; smaller follows the reward more"),
     ConfigurationKey(
       "method.clipRange", \.method.clipRange, .above(0), unit: "nats, in one sampling step",
-      knownAs: ["clip_range", "eps"],
+      knownAs: ["eps", "epsilon", "clip", "clip_eps", "clip_epsilon"],
       "eps: how far a step's log-ratio may move within an epoch; acts where K > 1"),
     ConfigurationKey(
       "method.reduction", \.method.reduction, .choice,
@@ -114,11 +148,11 @@ enum Schema {
       "last steps kept out of the loss: one can carry nearly all of the gradient"),
     ConfigurationKey(
       "method.microBatch", \.method.microBatch, .count, unit: "samples (image, step)",
-      knownAs: ["train_batch_size"],
+      knownAs: ["train_batch_size", "micro_batch_size", "per_device_train_batch_size"],
       "samples in one forward and backward pass: memory, not mathematics"),
     ConfigurationKey(
       "method.klLimit", \.method.klLimit, .orNull(.above(0)), unit: "nats, over all steps",
-      mayChangeOnResume: true,
+      mayChangeOnResume: true, knownAs: ["target_kl", "max_kl", "kl_target"],
       "KL to the pre-trained model beyond which klAction is taken; null for no limit"),
     ConfigurationKey(
       "method.klAction", \.method.klAction, .choice, mayChangeOnResume: true,
@@ -128,16 +162,16 @@ enum Schema {
   private static let optimizer = [
     ConfigurationKey(
       "optimizer.learningRate", \.optimizer.learningRate, .above(0),
-      knownAs: ["learning_rate", "lr"], "learning rate after the warm-up"),
+      knownAs: ["lr"], "learning rate after the warm-up"),
     ConfigurationKey(
       "optimizer.warmupSteps", \.optimizer.warmupSteps, .countOrNone, unit: "optimiser steps",
-      knownAs: ["lr_warmup_steps"],
+      knownAs: ["lr_warmup_steps", "warmup", "num_warmup_steps"],
       "linear rise to the learning rate; AdamW's first step is large"),
     ConfigurationKey(
       "optimizer.weightDecay", \.optimizer.weightDecay, .atLeast(0),
-      knownAs: ["adam_weight_decay"], "decoupled weight decay"),
+      knownAs: ["wd", "adam_weight_decay"], "decoupled weight decay"),
     ConfigurationKey(
-      "optimizer.beta1", \.optimizer.beta1, .decayRate, knownAs: ["adam_beta1"],
+      "optimizer.beta1", \.optimizer.beta1, .decayRate, knownAs: ["adam_beta1", "betas"],
       "decay of the first moment"),
     ConfigurationKey(
       "optimizer.beta2", \.optimizer.beta2, .decayRate, knownAs: ["adam_beta2"],
@@ -147,18 +181,20 @@ enum Schema {
       "added to the root of the second moment"),
     ConfigurationKey(
       "optimizer.maxGradientNorm", \.optimizer.maxGradientNorm, .above(0),
-      knownAs: ["max_grad_norm"], "global norm to which a larger averaged gradient is scaled down"),
+      knownAs: ["max_grad_norm", "max_norm", "grad_clip", "gradient_clip_val", "clip_grad_norm"],
+      "global norm to which a larger averaged gradient is scaled down"),
   ]
 
   private static let sampler = [
     ConfigurationKey(
       "sampler.steps", \.sampler.steps, .integer(1...1000),
-      knownAs: ["num_inference_steps", "num_steps"], "T: sampling steps of an image"),
+      knownAs: ["T", "num_inference_steps", "num_steps"], "T: sampling steps of an image"),
     ConfigurationKey(
-      "sampler.guidance", \.sampler.guidance, .atLeast(1), knownAs: ["guidance_scale"],
+      "sampler.guidance", \.sampler.guidance, .atLeast(1),
+      knownAs: ["guidance_scale", "cfg", "cfg_scale"],
       "classifier-free guidance scale, in training too; 1 for none, at half the cost"),
     ConfigurationKey(
-      "sampler.eta", \.sampler.eta, .fractionAboveZero,
+      "sampler.eta", \.sampler.eta, .fractionAboveZero, knownAs: ["ddim_eta"],
       "noise of a step as a share of DDPM's; the method needs some"),
     ConfigurationKey(
       "sampler.spacing", \.sampler.spacing, .choice, knownAs: ["timestep_spacing"],
@@ -171,13 +207,17 @@ enum Schema {
   private static let evaluation = [
     ConfigurationKey(
       "evaluation.sets", \.evaluation.sets, .promptSets,
+      knownAs: ["eval_prompts", "validation_prompts"],
       "prompt files to measure the rewards on, by name; {} for none"),
     ConfigurationKey(
       "evaluation.imagesPerSet", \.evaluation.imagesPerSet, .count, unit: "images, over all ranks",
+      knownAs: ["num_validation_images"],
       "images drawn for each set"),
     ConfigurationKey(
       "evaluation.everyEpochs", \.evaluation.everyEpochs, .countOrNone, unit: "epochs",
-      mayChangeOnResume: true, "epochs between evaluations; 0 for only before and after the run"),
+      mayChangeOnResume: true,
+      knownAs: ["eval_every", "eval_freq", "eval_steps", "validation_epochs"],
+      "epochs between evaluations; 0 for only before and after the run"),
     ConfigurationKey(
       "evaluation.seed", \.evaluation.seed, .seed, "seed of the noise, the same each time"),
   ]
@@ -185,23 +225,26 @@ enum Schema {
   private static let checkpoint = [
     ConfigurationKey(
       "checkpoint.everyEpochs", \.checkpoint.everyEpochs, .countOrNone, unit: "epochs",
-      mayChangeOnResume: true, knownAs: ["checkpointing_steps", "save_freq"],
+      mayChangeOnResume: true,
+      knownAs: ["checkpointing_steps", "save_freq", "save_steps", "save_every"],
       "epochs between checkpoints; 0 for only at the end"),
     ConfigurationKey(
       "checkpoint.keep", \.checkpoint.keep, .count, unit: "checkpoints", mayChangeOnResume: true,
-      knownAs: ["checkpoints_total_limit"], "how many of the newest are kept"),
+      knownAs: ["checkpoints_total_limit", "save_total_limit"], "how many of the newest are kept"),
   ]
 
   private static let logging = [
     ConfigurationKey(
       "logging.progress", \.logging.progress, .choice, mayChangeOnResume: true,
+      knownAs: ["progress_bar"],
       "display on rank 0; auto: live on a terminal, else plain lines"),
     ConfigurationKey(
       "logging.sampleImages", \.logging.sampleImages, .countOrNone, unit: "images",
       mayChangeOnResume: true, "images in a grid of samples; 0 for no grids"),
     ConfigurationKey(
       "logging.everyEpochs", \.logging.everyEpochs, .count, unit: "epochs",
-      mayChangeOnResume: true, "epochs between plain lines of progress"),
+      mayChangeOnResume: true, knownAs: ["log_every", "log_freq", "logging_steps"],
+      "epochs between plain lines of progress"),
     ConfigurationKey(
       "logging.gridEveryEpochs", \.logging.gridEveryEpochs, .countOrNone, unit: "epochs",
       mayChangeOnResume: true, "epochs between grids of samples; 0 for only before and after"),
@@ -220,16 +263,9 @@ extension Schema {
     return groups
   }()
 
-  /// The known path most like `path`: one of the same name, or that other trainers call so, best in
-  /// the same group; else one that is spelled like it.
-  static func suggestion(for path: String) -> String? {
-    let name = path.lastComponent.foldedForComparison
-    let namesakes = keys.filter { key in
-      ([key.path.lastComponent] + key.knownAs).contains { $0.foldedForComparison == name }
-    }
-    let group = path.dropLast(path.lastComponent.count)
-    return (namesakes.first { $0.path.hasPrefix(group) } ?? namesakes.first)?.path
-      ?? (keys.map(\.path) + groups).nearest(to: path)
+  /// The key of the list or mapping of which `path` names an entry.
+  static func key(withPart path: String) -> ConfigurationKey? {
+    keys.first { path.hasPrefix($0.path + ".") || path.hasPrefix($0.path + "[") }
   }
 }
 

@@ -14,6 +14,7 @@ struct YAMLScreen {
   static let nestingLimit = 16
   /// Columns of indentation: each block level takes at least one.
   static let indentationLimit = 64
+  static let tabMessage = "a tab stands in the indentation: indent with spaces"
 
   private let text: [Unicode.Scalar]
   private var position = 0
@@ -97,9 +98,13 @@ struct YAMLScreen {
     }
   }
 
-  /// Refuses a token that goes on with the text of the line before, or that stands too deep.
+  /// Refuses a token that a tab indents, that goes on with the text of the line before, or that
+  /// stands too deep.
   private func checkStart(at column: Int) throws(Refusal) {
     guard isAtLineHead else { return }
+    if bracketDepth == 0 && text[lineStart..<position].contains("\t") {
+      throw refusal(Self.tabMessage)
+    }
     let continues =
       bracketDepth > 0 ? !",]}".unicodeScalars.contains(text[position]) : column > parentColumn
     if lastTokenWasPlainText && continues {

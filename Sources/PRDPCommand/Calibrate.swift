@@ -14,7 +14,7 @@ struct Calibrate: ParsableCommand {
 
       EXAMPLES
         prdp calibrate --config cluster.yaml
-        mpirun -np 4 prdp calibrate --config cluster.yaml --set method.promptsPerEpoch=64
+        mpirun -np 4 prdp calibrate --set method.promptsPerEpoch=64
       """)
 
   @OptionGroup var source: ConfigurationOptions

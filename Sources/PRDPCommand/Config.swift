@@ -1,5 +1,6 @@
 import ArgumentParser
 import ClusterConfiguration
+import Training
 
 struct Config: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -8,7 +9,7 @@ struct Config: ParsableCommand {
       EXAMPLES
         prdp config check --config cluster.yaml
         prdp config show --config cluster.yaml --set method.beta=1e-3
-        prdp config show --key cluster.slots
+        prdp config show --key method
         prdp config schema
       """,
     subcommands: [Check.self, Show.self, SchemaText.self])
@@ -17,20 +18,19 @@ struct Config: ParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "Says ok, or all that is wrong.",
       discussion: """
-        Looks at keys and values, not at the files that they name. Ends with 2 where anything is \
-        wrong.
+        Looks at keys, values and names of rewards, not at the files that they name. Ends with 2 \
+        where anything is wrong.
 
         EXAMPLES
           prdp config check --config cluster.yaml
-          prdp config check --set method.promptsPerEpoch=64 --set cluster.slots=8
+          prdp config check --set method.beta=1e-4 --set cluster.slots=8
         """)
 
     @OptionGroup var source: ConfigurationOptions
 
     func run() throws {
       try refusingBadInput {
-        let configuration = try source.load()
-        try configuration.validate(rankCount: configuration.cluster.slots)
+        _ = try source.load(keeping: [.promptsForEachSlot])
         say("\(source.config): ok")
       }
     }
@@ -43,11 +43,14 @@ struct Config: ParsableCommand {
         EXAMPLES
           prdp config show --config cluster.yaml > resolved.yaml
           prdp config show --key run.output
+          prdp config show --key model.lora
         """)
 
     @OptionGroup var source: ConfigurationOptions
 
-    @Option(help: ArgumentHelp("Prints the value of this key alone.", valueName: "a.b"))
+    @Option(
+      help: ArgumentHelp("Prints the value of this key alone, or this section.", valueName: "a.b"),
+      completion: .list(RunConfiguration.sectionPaths + RunConfiguration.keyPaths))
     var key: String?
 
     func run() throws {
@@ -68,7 +71,7 @@ struct Config: ParsableCommand {
         """)
 
     func run() {
-      say(RunConfiguration.schema())
+      say(RunConfiguration.schema(rewardNames: RewardRegistry.names))
     }
   }
 }

@@ -1,17 +1,21 @@
 import ArgumentParser
 import ClusterConfiguration
+import Foundation
 import MPI
 import Torch
 import Training
 
 /// Where a run's configuration comes from.
 struct ConfigurationOptions: ParsableArguments {
-  @Option(help: "The file that says everything about the run.")
+  @Option(
+    help: "The file that says everything about the run.",
+    completion: .file(extensions: ["yaml", "yml"]))
   var config = "cluster.yaml"
 
   @Option(
     name: .customLong("set"), parsing: .singleValue,
-    help: ArgumentHelp("Replaces a value of the file; may be repeated.", valueName: "key=value"))
+    help: ArgumentHelp("Replaces a value of the file; may be repeated.", valueName: "key=value"),
+    completion: .list(RunConfiguration.keyPaths))
   var overrides: [String] = []
 
   /// The configuration, read by every rank.
@@ -19,15 +23,34 @@ struct ConfigurationOptions: ParsableArguments {
   /// - Parameter presets: Replacements that come before those of the user.
   /// - Throws: `AgreedFailure` when it is not valid.
   func load(_ world: Communicator, presets: [String] = []) throws -> RunConfiguration {
-    try world.agreed { try load(presets: presets) }
+    try world.agreed {
+      try load(presets: presets, keeping: [.prompts(forEachOf: world.size)])
+    }
   }
 
   /// The configuration, read by this process alone.
   ///
+  /// - Parameter relations: Rules that it must keep besides its own and that of the rewards' names.
   /// - Throws: `ConfigurationError` when it is not valid.
-  func load(presets: [String] = []) throws -> RunConfiguration {
-    try RunConfiguration.load(path: config, overrides: presets + overrides)
+  func load(
+    presets: [String] = [], keeping relations: [ConfigurationRelation] = []
+  ) throws -> RunConfiguration {
+    try RunConfiguration.load(
+      path: config, overrides: presets + overrides,
+      keeping: [.rewards(among: RewardRegistry.names)] + relations)
   }
+}
+
+/// The folders, as a person would write them, whose paths begin with `prefix`.
+func folderCompletions(of prefix: String) -> [String] {
+  let end = prefix.lastIndex(of: "/").map { prefix.index(after: $0) } ?? prefix.startIndex
+  let parent = prefix[..<end]
+  let folder = URL(filePath: parent.isEmpty ? "." : String(parent), directoryHint: .isDirectory)
+  let entries = try? FileManager.default.contentsOfDirectory(
+    at: folder, includingPropertiesForKeys: [.isDirectoryKey],
+    options: prefix[end...].hasPrefix(".") ? [] : .skipsHiddenFiles)
+  return (entries ?? []).filter(\.hasDirectoryPath).map { parent + $0.lastPathComponent }
+    .filter { $0.hasPrefix(prefix) }.sorted()
 }
 
 /// Chooses this rank's device as the configuration says.

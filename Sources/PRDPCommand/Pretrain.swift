@@ -10,11 +10,13 @@ struct Pretrain: ParsableCommand {
 
       EXAMPLES
         prdp pretrain --output runs/pretrain
-        mpirun -np 2 prdp pretrain --output runs/pretrain --denoiser-batch 128
+        mpirun -np 2 prdp pretrain --output runs/b --denoiser-batch 128
         prdp pretrain --output runs/pretrain --device cuda
       """)
 
-  @Option(help: "The run folder: log, samples, checkpoints, and in the end the model.")
+  @Option(
+    help: "The run folder: log, samples, checkpoints, and in the end the model.",
+    completion: .directory)
   var output: String
 
   @Option(help: "Decides the first weights and every sample.")
@@ -50,7 +52,7 @@ struct Pretrain: ParsableCommand {
   @Option(help: "Steps between checkpoints, reports and grids of samples.")
   var reportInterval = PretrainingConfiguration().reportInterval
 
-  @Option(help: "cpu or cuda.")
+  @Option(help: "What the ranks compute on.")
   var device: DeviceKind = .cpu
 
   @Option(help: "Threads of the tensor library in a rank; 0 shares the machine's cores.")

@@ -26,7 +26,7 @@ struct ScenesCommand: ParsableCommand {
           prdp scenes prompts --output prompts
         """)
 
-    @Option(help: "The folder, made where it is missing.")
+    @Option(help: "The folder, made where it is missing.", completion: .directory)
     var output: String
 
     func run() throws {
@@ -49,7 +49,9 @@ struct ScenesCommand: ParsableCommand {
           prdp scenes render --output scenes.png --count 64 --seed 7
         """)
 
-    @Option(help: ArgumentHelp("The picture to write, a PNG.", valueName: "file"))
+    @Option(
+      help: ArgumentHelp("The picture to write, a PNG.", valueName: "file"),
+      completion: .file(extensions: ["png"]))
     var output: String
 
     @Option(help: "Scenes in the grid, 1 to 512.")

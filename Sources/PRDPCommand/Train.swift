@@ -22,14 +22,18 @@ struct Train: ParsableCommand {
 
       EXAMPLES
         mpirun -np 4 prdp train --config cluster.yaml
-        prdp train --config cluster.yaml --set run.output=runs/b --set 'method.beta=1e-4'
+        prdp train --set run.output=runs/b --set method.beta=1e-4
         mpirun -np 2 prdp train --config cluster.yaml --resume latest
         prdp train --config cluster.yaml --debug --dump-step runs/dump
       """)
 
   @OptionGroup var source: ConfigurationOptions
 
-  @Option(help: "latest, never, or the path of a checkpoint to go on from.")
+  @Option(
+    help: "latest, never, or the path of a checkpoint to go on from.",
+    completion: .custom { _, _, prefix in
+      ["latest", "never"] + folderCompletions(of: prefix)
+    })
   var resume = "never"
 
   @Flag(help: "Make a small run on one rank with every internal check on.")
@@ -39,7 +43,8 @@ struct Train: ParsableCommand {
     name: .customLong("dump-step"),
     help: ArgumentHelp(
       "With --debug: writes everything of the last optimiser step to a new folder.",
-      valueName: "folder"))
+      valueName: "folder"),
+    completion: .directory)
   var dumpFolder: String?
 
   func validate() throws {

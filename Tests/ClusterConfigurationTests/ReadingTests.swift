@@ -70,10 +70,41 @@ func errorText(_ yaml: String, _ overrides: [String] = []) -> String {
       gives: "cluster.yaml:1: run?[2J is not a known key; prdp config schema lists all"),
     BadInput(
       "a key given twice", "run:\n  seed: 1\n  epochs: 2\n  seed: 2",
-      gives: "cluster.yaml:2: seed stands more than once in one mapping: keep one"),
+      gives: "cluster.yaml:4: run.seed is given again, first on line 2: keep one"),
     BadInput(
       "a section given twice, once in quotes", "run: {seed: 1}\n\"run\": {epochs: 2}",
-      gives: "cluster.yaml:1: run stands more than once in one mapping: keep one"),
+      gives: "cluster.yaml:2: run is given again, first on line 1: keep one"),
+    BadInput(
+      "keys given again in several places, and what else is wrong",
+      """
+      run: {seed: 1, "seed": 2}
+      rewards:
+      - name: a
+        weight: 1
+        name: b
+      sampler:
+        steps: 10
+        'eta': 0
+        steps: 1
+      run:
+        epochs: 0
+      method:
+        beta: x
+        beta: 1
+        omitLastSteps: 2
+        beta: 2
+      """,
+      gives: """
+        cluster.yaml:1: run.seed is given again, first on line 1: keep one
+        cluster.yaml:5: rewards[0].name is given again, first on line 3: keep one
+        cluster.yaml:8: sampler.eta must be a number in (0, 1], got 0
+        cluster.yaml:9: sampler.steps is given again, first on line 7: keep one
+        cluster.yaml:10: run is given again, first on line 1: keep one
+        cluster.yaml:11: run.epochs must be an integer from 1 to 1000000, got 0
+        cluster.yaml:13: method.beta must be a number above 0, got x
+        cluster.yaml:14: method.beta is given again, first on line 13: keep one
+        cluster.yaml:16: method.beta is given again, first on line 13: keep one
+        """),
     BadInput(
       "a value for a section", "method: 5",
       gives: "cluster.yaml:1: method must be a mapping of its keys, got 5"),
@@ -154,7 +185,14 @@ func errorText(_ yaml: String, _ overrides: [String] = []) -> String {
       gives: "cluster.yaml:1: method.imagesPerPrompt must be an integer from 2 to 1000000, got 1"),
     BadInput(
       "a word that is no choice", "method: {reduction: avg}",
-      gives: "cluster.yaml:1: method.reduction must be mean or sum, got avg"),
+      gives: "cluster.yaml:1: method.reduction must be mean or sum, got avg; did you mean mean?"),
+    BadInput(
+      "another word for a choice", "cluster: {device: GPU}",
+      gives: "cluster.yaml:1: cluster.device must be cpu or cuda, got GPU; did you mean cuda?"),
+    BadInput(
+      "a choice of display that YAML takes for a boolean", "logging: {progress: off}",
+      gives: "cluster.yaml:1: logging.progress must be auto, live, plain or none, got off; "
+        + "did you mean none?"),
     BadInput(
       "a slip in a choice", "sampler: {spacing: trailin}",
       gives: "cluster.yaml:1: sampler.spacing must be file, leading, trailing or linspace, "
@@ -188,7 +226,11 @@ func errorText(_ yaml: String, _ overrides: [String] = []) -> String {
     BadInput(
       "one target without a list", "model: {lora: {targets: to_q}}",
       gives: "cluster.yaml:1: model.lora.targets must be a list of distinct module names, "
-        + "one at least, got to_q"),
+        + "one at least, got to_q; write it as [to_q]"),
+    BadInput(
+      "one reward without a list", "rewards: scene-alignment",
+      gives: "cluster.yaml:1: rewards must be a list of {name, weight} with distinct names, "
+        + "one at least, got scene-alignment; write it as [{name: scene-alignment, weight: 1}]"),
     BadInput(
       "no rewards", "rewards: []",
       gives: "cluster.yaml:1: rewards must be a list of {name, weight} with distinct names, "
@@ -242,6 +284,20 @@ func errorText(_ yaml: String, _ overrides: [String] = []) -> String {
       gives: "--set: model.lora.targets: not valid YAML: did not find expected ',' or ']' "
         + "(while parsing a flow sequence)"),
     BadInput(
+      "targets without brackets", "run: {}", set: "model.lora.targets=to_q, to_k",
+      gives: "--set: model.lora.targets must be a list of distinct module names, "
+        + "one at least, got to_q, to_k; write it as [to_q, to_k]"),
+    BadInput(
+      "a key given twice", "run: {}", set: "rewards=[{name: a, name: b}]",
+      gives: "--set: rewards[0].name is given again: keep one"),
+    BadInput(
+      "nothing for a path", "run: {}", set: "run.output=",
+      gives: "--set: run.output must be a path, got null"),
+    BadInput(
+      "an option", "run: {}", set: "run.resume=latest",
+      gives: "--set: run.resume is not a known key; "
+        + "a run goes on by an option: prdp train --resume latest"),
+    BadInput(
       "an anchor", "run: {}", set: "run.output=&a b",
       gives: "--set: run.output: anchors (&) are not accepted: repeat the value, "
         + "or quote the text"),
@@ -254,6 +310,64 @@ func errorText(_ yaml: String, _ overrides: [String] = []) -> String {
       gives: "--set: method.omitLastSteps is 3, not below sampler.steps, which is 3: "
         + "no step would be left to train on"),
   ]
+
+  /// Keys of the paper and of other trainers, each with the advice on it.
+  static let foreignKeys = [
+    ("method.N", "did you mean method.promptsPerEpoch?"),
+    ("N", "did you mean method.promptsPerEpoch?"),
+    ("method.B", "did you mean method.imagesPerPrompt?"),
+    ("K", "did you mean method.innerSteps?"),
+    ("T", "did you mean sampler.steps?"),
+    ("method.clip_range", "did you mean method.clipRange?"),
+    ("method.epsilon", "did you mean method.clipRange?"),
+    ("epsilon", "did you mean optimizer.epsilon?"),
+    ("model.lora.r", "did you mean model.lora.rank?"),
+    ("lora_r", "did you mean model.lora.rank?"),
+    ("lora", "did you mean model.lora?"),
+    ("optimizer.wd", "did you mean optimizer.weightDecay?"),
+    ("optimizer.learning_rate", "did you mean optimizer.learningRate?"),
+    ("run.lr", "did you mean optimizer.learningRate?"),
+    ("optimizer.grad_clip", "did you mean optimizer.maxGradientNorm?"),
+    ("sampler.cfg_scale", "did you mean sampler.guidance?"),
+    ("method.prompts", "did you mean method.promptsPerEpoch?"),
+    ("prompts", "did you mean data.prompts?"),
+    ("reward", "did you mean rewards?"),
+    ("eval", "did you mean evaluation?"),
+    ("optim", "did you mean optimizer?"),
+    ("num_processes", "did you mean cluster.slots?"),
+    ("resume", "a run goes on by an option: prdp train --resume latest"),
+    (
+      "checkpoint.resume_from_checkpoint",
+      "a run goes on by an option: prdp train --resume latest"
+    ),
+    ("run.debug", "the checks are turned on by an option: prdp train --debug"),
+    (
+      "cluster.hostfile",
+      "the machines are mpirun's to know: mpirun -np 8 --hostfile FILE prdp train"
+    ),
+    (
+      "method.gradient_accumulation_steps",
+      "an optimiser step takes in the whole epoch, method.microBatch samples at a time"
+    ),
+    ("mixed_precision", "it is not supported: networks run in float32"),
+    (
+      "optimizer.lr_scheduler",
+      "it is not supported: after optimizer.warmupSteps the learning rate stays as it is"
+    ),
+    ("logging.wandb", "it is not supported: metrics go to metrics.jsonl in run.output"),
+  ]
+
+  @Test(arguments: foreignKeys)
+  func aForeignKeyGetsThisAdvice(_ path: String, _ advice: String) {
+    #expect(errorText("run: {}", ["\(path)=1"]) == "--set: \(path) is not a known key; \(advice)")
+  }
+
+  @Test func noNameIsBothAKeyAndAnotherWordForOneInItsSection() {
+    for key in Schema.keys {
+      let section = key.path.dropLast(key.path.lastComponent.count)
+      for name in key.knownAs { #expect(Schema.keyByPath[section + name] == nil, "\(name)") }
+    }
+  }
 
   @Test(arguments: badKeys + badValues + badLists + badOverrides)
   func isRefusedWithThisText(_ input: BadInput) {
@@ -304,6 +418,13 @@ func errorText(_ yaml: String, _ overrides: [String] = []) -> String {
         """)
   }
 
+  @Test func moreRepeatedKeysThanAreReportedAreCounted() {
+    let yaml = (1...100).map { "key\($0 + 100): 1\n" }.joined()
+    #expect(
+      errorText(yaml + yaml) == "cluster.yaml:1: key101 and 99 more keys of one mapping "
+        + "are given again: keep one of each")
+  }
+
   @Test func tenThousandUnknownKeysGiveFiftyProblemsAndACount() {
     let yaml = (1...10_000).map { "unknown\($0): 1\n" }.joined()
     let lines = errorText(yaml).split(separator: "\n")
@@ -315,6 +436,17 @@ func errorText(_ yaml: String, _ overrides: [String] = []) -> String {
     let text = errorText(String(repeating: "k", count: 900) + ": 1")
     #expect(text.hasPrefix("cluster.yaml:1: kkk"))
     #expect(text.count < 150)
+  }
+
+  @Test(arguments: [
+    ("5", "5"), ("no", "no"), ("2024-01-01", "2024-01-01"), ("1e5", "1e5"), ("010", "010"),
+    ("'5'", "5"), ("\"a b\"", "a b"), ("'null'", "null"),
+  ])
+  func anOverrideOfATextTakesTheScalarAsItIs(_ value: String, _ expected: String) throws {
+    let configuration = try RunConfiguration(
+      yaml: "run: {}", source: "", overrides: ["run.output=\(value)"])
+    #expect(configuration.run.output == expected)
+    #expect(try RunConfiguration(yaml: configuration.yaml(), source: "") == configuration)
   }
 
   @Test func theLastOverrideOfAKeyWins() throws {

@@ -90,6 +90,10 @@ import Testing
           "\n  \(key.path)\n      \(key.explanation)\n      \(key.expectation); "
             + "default: \(key.yaml(RunConfiguration()))"))
     }
+    #expect(!schema.contains("names: "))
+    #expect(
+      RunConfiguration.schema(rewardNames: ["a", "b"])
+        .contains("default: [{name: scene-alignment, weight: 1}]\n      names: a, b\n"))
     #expect(schema.contains("a number above 0, or null; default: null; unit: nats, over all steps"))
   }
 
@@ -121,6 +125,95 @@ import Testing
     #expect(
       error?.description == "method.promptsPerEpoch is 3, fewer than the 4 ranks: "
         + "raise it or start fewer ranks")
+  }
+
+  private func errorText(
+    _ yaml: String, _ overrides: [String] = [], keeping relations: [ConfigurationRelation]
+  ) -> String {
+    do throws(ConfigurationError) {
+      _ = try RunConfiguration(
+        yaml: yaml, source: "cluster.yaml", overrides: overrides, keeping: relations)
+      return "no error"
+    } catch {
+      return error.description
+    }
+  }
+
+  @Test func aRankWithoutAPromptIsReportedWithItsLineAndAllElse() {
+    let yaml = "cluster:\n  slots: 4\nmethod:\n  promptsPerEpoch: 3\n  betaa: 1"
+    #expect(
+      errorText(yaml, ["run.epochs=0"], keeping: [.promptsForEachSlot]) == """
+        cluster.yaml:4: method.promptsPerEpoch is 3, below cluster.slots, which is 4: \
+        a rank would be left without a prompt
+        cluster.yaml:5: method.betaa is not a known key; did you mean method.beta?
+        --set: run.epochs must be an integer from 1 to 1000000, got 0
+        """)
+    #expect(
+      errorText(
+        "method:\n  promptsPerEpoch: 3", ["cluster.slots=4"], keeping: [.promptsForEachSlot])
+        == "--set: method.promptsPerEpoch is 3, below cluster.slots, which is 4: "
+        + "a rank would be left without a prompt")
+    #expect(
+      errorText("method:\n  promptsPerEpoch: 3", keeping: [.prompts(forEachOf: 4)])
+        == "cluster.yaml:2: method.promptsPerEpoch is 3, fewer than the 4 ranks: "
+        + "raise it or start fewer ranks")
+    let enough = "cluster: {slots: 3}\nmethod: {promptsPerEpoch: 3}"
+    #expect(
+      errorText(enough, keeping: [.promptsForEachSlot, .prompts(forEachOf: 3)]) == "no error")
+  }
+
+  @Test func aRewardThatDoesNotExistIsReportedWithTheNearestName() {
+    let names = ConfigurationRelation.rewards(among: ["alignment", "correct", "bright"])
+    let yaml = "run: {}\nrewards:\n- name: alignmnet\n- name: correct\n- name: aesthetic"
+    #expect(
+      errorText(yaml, keeping: [names]) == """
+        cluster.yaml:2: rewards[0].name must be alignment, correct or bright, got alignmnet; \
+        did you mean alignment?
+        cluster.yaml:2: rewards[2].name must be alignment, correct or bright, got aesthetic
+        """)
+    #expect(errorText("rewards: [{name: bright}]", keeping: [names]) == "no error")
+    #expect(
+      errorText("run: {}", ["rewards=[{name: a}]"], keeping: [.rewards(among: ["b"])])
+        == "--set: rewards[0].name must be b, got a; did you mean b?")
+  }
+
+  @Test func aKeyIsShownAsItsValueAndASectionAsYAML() throws {
+    var configuration = RunConfiguration()
+    configuration.model.lora.rank = 4
+    #expect(try configuration.yamlValue(of: "model.lora.rank") == "4")
+    #expect(try configuration.yamlValue(of: "rewards") == "[{name: scene-alignment, weight: 1}]")
+    #expect(
+      try configuration.yamlValue(of: "checkpoint") == "checkpoint:\n  everyEpochs: 10\n  keep: 2\n"
+    )
+    #expect(
+      try configuration.yamlValue(of: "model.lora") == """
+        model:
+          lora:
+            rank: 4
+            alpha: 8
+            targets: [to_q, to_k, to_v, to_out.0]
+
+        """)
+    let sections = try RunConfiguration.sectionPaths.filter { !$0.contains(".") }
+      .map(configuration.yamlValue).joined()
+    #expect(try RunConfiguration(yaml: sections, source: "") == configuration)
+  }
+
+  @Test(arguments: [
+    ("method.betaa", "method.betaa is not a known key; did you mean method.beta?"),
+    ("metod", "metod is not a known key; did you mean method?"),
+    ("zebra", "zebra is not a known key; prdp config schema lists all"),
+    ("resume", "resume is not a known key; a run goes on by an option: prdp train --resume latest"),
+    (
+      "evaluation.sets.seen",
+      "evaluation.sets.seen is a part of evaluation.sets, which is shown as a whole"
+    ),
+  ])
+  func whatIsNeitherKeyNorSectionIsNotShown(_ path: String, _ expected: String) {
+    let error = #expect(throws: ConfigurationError.self) {
+      try RunConfiguration().yamlValue(of: path)
+    }
+    #expect(error?.description == expected)
   }
 
   @Test func onlyWhatResultsDoNotDependOnMayChangeOnAResume() throws {

@@ -65,8 +65,16 @@ import Yams
       gives: "cluster.yaml:1: the control character U+000D is not accepted: take it out"),
     BadInput(
       "a tab for indentation", "run:\n\tseed: 1",
-      gives: "cluster.yaml:2: not valid YAML: found character that cannot start any token "
-        + "(while scanning for the next token)"),
+      gives: "cluster.yaml:2: a tab stands in the indentation: indent with spaces"),
+    BadInput(
+      "a tab for indentation below a value", "run:\n  seed: 1\n\t\tepochs: 2",
+      gives: "cluster.yaml:3: a tab stands in the indentation: indent with spaces"),
+    BadInput(
+      "a tab behind spaces", "run:\n  seed: 1\n  \tepochs: 2",
+      gives: "cluster.yaml:3: a tab stands in the indentation: indent with spaces"),
+    BadInput(
+      "a tab before a comment", "run:\n\t# all\n  seed: 1",
+      gives: "cluster.yaml:2: a tab stands in the indentation: indent with spaces"),
     BadInput(
       "two colons", "run:\n  output: a: b",
       gives: "cluster.yaml:2: not valid YAML: mapping values are not allowed in this context"),
@@ -84,6 +92,7 @@ import Yams
     ("its end", "run:\n  output: a b\n...\n"),
     ("comments anywhere", "# *a\nrun: # &b\n  output: a b # !c\n# |"),
     ("brackets over several lines", "run: {\n  seed: 1, # one\n  output: a b\n}"),
+    ("tabs elsewhere", "run:\t# one\n  output:\ta b\t# two\n  seed:\t1\nmethod: {\n\tbeta: 1}"),
     ("a key in quotes", "'run':\n  \"output\": 'a b'"),
     ("entries at their key's column", "rewards:\n- name: a\n  weight: 1\nrun:\n  output: a b"),
   ]

@@ -3,8 +3,11 @@ import Rewards
 import Scenes
 
 /// The rewards that a configuration can name.
-enum RewardRegistry {
+public enum RewardRegistry {
   private static let rewards: [any Reward] = [SceneAlignmentReward(), SceneCorrectReward()]
+
+  /// The names by which a configuration asks for them.
+  public static var names: [String] { rewards.map(\.name) }
 
   /// The weighted sum that the terms of a configuration ask for.
   ///
@@ -14,7 +17,7 @@ enum RewardRegistry {
       terms.map { term in
         guard let reward = rewards.first(where: { $0.name == term.name }) else {
           throw TrainingError(
-            "rewards", expected: "one of \(rewards.map(\.name).joined(separator: ", "))",
+            "rewards", expected: "one of \(names.joined(separator: ", "))",
             found: term.name)
         }
         return WeightedReward.Term(reward, weight: term.weight)

@@ -1,0 +1,54 @@
+/// A rule between keys, or between keys and what only the caller of a reader knows.
+public struct ConfigurationRelation: Sendable {
+  /// The keys it is about; of those stated, an overridden one is blamed, else the first.
+  let paths: [String]
+  /// What breaks the rule, with the numbers; empty where nothing does.
+  let brokenRules: @Sendable (RunConfiguration) -> [String]
+}
+
+extension ConfigurationRelation {
+  /// Each of `rankCount` ranks has a prompt: a rule known only once MPI is up.
+  public static func prompts(forEachOf rankCount: Int) -> Self {
+    Self(paths: ["method.promptsPerEpoch"]) { configuration in
+      let promptCount = configuration.method.promptsPerEpoch
+      guard promptCount < rankCount else { return [] }
+      return [
+        "method.promptsPerEpoch is \(promptCount), fewer than the \(rankCount) ranks: "
+          + "raise it or start fewer ranks"
+      ]
+    }
+  }
+
+  /// Each of the ranks that scripts/train starts has a prompt.
+  public static let promptsForEachSlot = Self(
+    paths: ["method.promptsPerEpoch", "cluster.slots"]
+  ) { configuration in
+    let promptCount = configuration.method.promptsPerEpoch
+    let slotCount = configuration.cluster.slots
+    guard promptCount < slotCount else { return [] }
+    return [
+      "method.promptsPerEpoch is \(promptCount), below cluster.slots, which is \(slotCount): "
+        + "a rank would be left without a prompt"
+    ]
+  }
+
+  /// Each reward is one of those named, of which there is one at least.
+  public static func rewards(among names: [String]) -> Self {
+    Self(paths: ["rewards"]) { configuration in
+      configuration.rewards.enumerated().filter { !names.contains($0.element.name) }.map {
+        let name = $0.element.name
+        let suggestion = names.nearest(to: name).map { "; did you mean \($0)?" } ?? ""
+        return "rewards[\($0.offset)].name must be \(names.alternatives), got \(name.shown)"
+          + suggestion
+      }
+    }
+  }
+}
+
+extension [String] {
+  /// These as a sentence names them: `a, b or c`.
+  var alternatives: String {
+    let list = dropLast().joined(separator: ", ")
+    return list.isEmpty ? joined() : "\(list) or \(suffix(1).joined())"
+  }
+}
