@@ -69,8 +69,9 @@ import Torch
           == "\(folder): expected an empty folder for the step, or none yet, found 1 files in it: "
           + "name another after --dump-step")
       #expect(
-        errorText { _ = try StepDump(folder: "\(folder)/notes/dump") }?
-          .hasPrefix("\(folder)/notes/dump: expected a folder that can be made, found ") == true)
+        errorText { _ = try StepDump(folder: "\(folder)/notes/dump") }
+          == "\(folder)/notes/dump: expected a path below folders only, found the file "
+          + "\(folder)/notes in it: name another after --dump-step")
     }
   }
 
