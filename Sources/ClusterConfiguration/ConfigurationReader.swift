@@ -18,13 +18,7 @@ struct ConfigurationReader {
   mutating func readDocument(_ text: String) {
     let file = Place(source: source, line: nil)
     do {
-      let document = try YAMLText.compose(text)
-      for key in document.repeatedKeys {
-        report.add(
-          "\(key.path.shown) is given again, first on line \(key.firstLine): keep one",
-          at: Place(source: source, line: key.line))
-      }
-      guard let root = document.root else {
+      guard let root = try YAMLText.compose(text) else {
         report.add("the file is empty: it must have sections, such as run and method", at: file)
         return
       }
@@ -36,8 +30,6 @@ struct ConfigurationReader {
       }
       hasReadableDocument = true
       read(mapping, under: "")
-      // Which of its values to judge the others by cannot be known.
-      unreadable.formUnion(document.repeatedKeys.map(\.path))
     } catch {
       report.add(error.message, at: Place(source: source, line: error.line))
     }
@@ -54,11 +46,7 @@ struct ConfigurationReader {
       return
     }
     do {
-      let document = try YAMLText.compose(String(parts[1]), at: path)
-      for key in document.repeatedKeys {
-        report.add("\(key.path.shown) is given again: keep one", at: .override)
-      }
-      let value = document.root ?? .scalar(.init("", .implicit, .plain))
+      let value = try YAMLText.compose(String(parts[1])) ?? .scalar(.init("", .implicit, .plain))
       // A shell takes quotes away, and who writes run.output=2024 means the folder.
       read(key, from: key.isText ? value.asText : value, at: .override)
     } catch {

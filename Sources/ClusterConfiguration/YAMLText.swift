@@ -8,44 +8,27 @@ enum YAMLText {
     let message: String
   }
 
-  /// What a text holds.
-  struct Document {
-    /// Its only document, `nil` where it has none.
-    let root: Node?
-    /// Keys that stand in a mapping which has them already; all of them stand in the document.
-    var repeatedKeys: [RepeatedKey] = []
-  }
-
   /// Bytes; the embedded example has less than 10,000.
   static let sizeLimit = 1_000_000
 
-  /// The only document of a text.
+  /// The only document of a text, `nil` where it has none.
   ///
-  /// - Parameter path: What the paths of repeated keys begin with, empty for a file.
   /// - Throws: ``Unreadable`` for what ``YAMLScreen`` refuses, characters that have no place in a
   ///   configuration, and what is not YAML.
-  static func compose(_ text: String, at path: String = "") throws(Unreadable) -> Document {
+  static func compose(_ text: String) throws(Unreadable) -> Node? {
     guard text.utf8.count <= sizeLimit else { throw .tooLarge }
     let text = try normalized(text)
     do {
       try YAMLScreen.check(text)
-      return Document(root: try parse(text))
+      // The basic resolver gives no scalar a type, so that equal keys are those of equal text.
+      return try Parser(yaml: text, resolver: .basic, encoding: .utf8).singleRoot()
     } catch let refusal as YAMLScreen.Refusal {
       throw Unreadable(line: refusal.line, message: refusal.message)
     } catch let error as YamlError {
-      guard case .duplicatedKeysInMapping(_, let context) = error,
-        let repeated = RepeatedKeys.read(text, first: context.mark, path: path)
-      else { throw Unreadable(error, in: text) }
-      return Document(root: repeated.root, repeatedKeys: repeated.found)
+      throw Unreadable(error, in: text)
     } catch {
       throw Unreadable(line: nil, message: "not valid YAML: \(error)")
     }
-  }
-
-  /// The only document of a text that ``YAMLScreen`` has passed.
-  static func parse(_ text: String) throws -> Node? {
-    // The basic resolver gives no scalar a type, so that equal keys are those of equal text.
-    try Parser(yaml: text, resolver: .basic, encoding: .utf8).singleRoot()
   }
 
   /// The text without a byte order mark and with LF at its lines' ends.
@@ -95,19 +78,20 @@ extension YAMLText.Unreadable {
       // Aliases are refused before, so that this is all a composer can find.
       self.init(line: mark.line, message: "a second document starts here: keep one in the file")
     case .duplicatedKeysInMapping(let keys, let context):
-      let name = keys.first?.shown ?? "a key"
-      let more =
-        keys.count > 1
-        ? " and \(keys.count - 1) more keys of one mapping are given again: keep one of each"
-        : " is given again in its mapping: keep one"
-      self.init(line: context.mark.line, message: name + more)
+      // The parser's place is that of the first.
+      let names = keys.prefix(3).map(\.shown).joined(separator: ", ")
+      let more = keys.count > 3 ? " and \(keys.count - 3) more keys" : ""
+      self.init(
+        line: context.mark.line,
+        message: "\(names)\(more) given here, and again further down in the same mapping: keep one")
     default:
       self.init(line: nil, message: "not valid YAML: \(error)")
     }
   }
 
   private static func isTab(at mark: Mark, in text: String) -> Bool {
-    let scalars = Array(text.unicodeScalars)
-    return scalars.index(of: mark).map { scalars[$0] == "\t" } ?? false
+    let lines = text.unicodeScalars.split(separator: "\n", omittingEmptySubsequences: false)
+    guard lines.indices.contains(mark.line - 1) else { return false }
+    return lines[mark.line - 1].dropFirst(mark.column - 1).first == "\t"
   }
 }
