@@ -70,7 +70,8 @@ func errorText(_ yaml: String, _ overrides: [String] = []) -> String {
       gives: "cluster.yaml:1: run?[2J is not a known key; prdp config schema lists all"),
     BadInput(
       "a key given twice", "run:\n  seed: 1\n  epochs: 2\n  seed: 2",
-      gives: "cluster.yaml:2: seed given here, and again further down in the same mapping: keep one"),
+      gives: "cluster.yaml:2: seed given here, and again further down in the same mapping: keep one"
+    ),
     BadInput(
       "a section given twice, once in quotes", "run: {seed: 1}\n\"run\": {epochs: 2}",
       gives: "cluster.yaml:1: run given here, and again further down in the same mapping: keep one"),
@@ -258,7 +259,8 @@ func errorText(_ yaml: String, _ overrides: [String] = []) -> String {
         + "one at least, got to_q, to_k; write it as [to_q, to_k]"),
     BadInput(
       "a key given twice", "run: {}", set: "rewards=[{name: a, name: b}]",
-      gives: "--set: rewards: name given here, and again further down in the same mapping: keep one"),
+      gives: "--set: rewards: name given here, and again further down in the same mapping: keep one"
+    ),
     BadInput(
       "nothing for a path", "run: {}", set: "run.output=",
       gives: "--set: run.output must be a path, got null"),
