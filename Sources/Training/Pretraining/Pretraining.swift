@@ -61,9 +61,19 @@ public struct Pretraining {
     }
     try communicator.agreed {
       guard communicator.rank == 0 else { return }
-      try model.save(to: "\(folder)/model")
+      try save(model)
       report("the model is in \(folder)/model")
     }
+  }
+
+  /// Puts the model in the place of one that an earlier end of the run left.
+  private func save(_ model: StableDiffusionModel) throws {
+    let (path, temporary) = ("\(folder)/model", "\(folder)/.tmp-model")
+    let operations = DiskOperations()
+    try operations.remove(temporary)
+    try model.save(to: temporary)
+    try operations.remove(path)
+    try operations.rename(temporary, to: path)
   }
 
   func makeFolder(_ name: String) throws {

@@ -32,9 +32,9 @@ public struct PretrainingConfiguration: Sendable, Codable, Equatable {
   /// The packaged model's configuration, but for what is changed afterwards.
   public init() {
     seed = 1
-    autoencoderSteps = 1_500
+    autoencoderSteps = 5_500
     denoiserSteps = 12_000
-    autoencoderBatchCount = 32
+    autoencoderBatchCount = 16
     denoiserBatchCount = 64
     learningRate = 2e-3
     captionDropout = 0.1
