@@ -8,7 +8,7 @@ extension RunConfiguration {
     /// The run folder, made if it is not there.
     public var output = "runs/embedded"
     /// Epochs from the start of the run, resumed or not; at least 1.
-    public var epochs = 60
+    public var epochs = 160
   }
 
   /// The processes, and what they compute on.
@@ -52,7 +52,7 @@ extension RunConfiguration {
     /// A folder in diffusers' format.
     public var path = "Sources/Scenes/Resources/tiny-diffusion"
     /// Which weights are trained.
-    public var training = Training.full
+    public var training = Training.lora
     /// The adapters' shape.
     public var lora = LoRA()
   }
@@ -133,7 +133,7 @@ extension RunConfiguration {
   /// AdamW and its learning rate.
   public struct Optimizer: Sendable, Equatable {
     /// After the warm-up; above 0.
-    public var learningRate = 5e-5
+    public var learningRate = 1.5e-3
     /// Optimiser steps over which the learning rate rises linearly; at least 0.
     public var warmupSteps = 3
     /// Decoupled weight decay; at least 0.
@@ -163,7 +163,7 @@ extension RunConfiguration {
     }
 
     /// T: sampling steps; at least 1.
-    public var steps = 10
+    public var steps = 4
     /// Guidance scale; at least 1, and 1 is without classifier-free guidance.
     public var guidance = 1.0
     /// Noise of a step: 1 is DDPM; in (0, 1], for a step without noise has no log-probability.
@@ -208,7 +208,7 @@ extension RunConfiguration {
   /// What is saved, and how much of it is kept.
   public struct Checkpoint: Sendable, Equatable {
     /// Epochs between checkpoints; 0: only at the end.
-    public var everyEpochs = 10
+    public var everyEpochs = 20
     /// Checkpoints kept, the newest; at least 1.
     public var keep = 2
   }
@@ -232,8 +232,8 @@ extension RunConfiguration {
     /// Images in a grid of samples; 0: no grids.
     public var sampleImages = 16
     /// Epochs between plain lines of progress; at least 1.
-    public var everyEpochs = 1
+    public var everyEpochs = 10
     /// Epochs between grids of samples during the run; 0: only before and after.
-    public var gridEveryEpochs = 10
+    public var gridEveryEpochs = 40
   }
 }

@@ -31,7 +31,7 @@ import Testing
   static let otherValues = [
     "run.seed": "7", "run.output": "\"runs/it's # one\"", "run.epochs": "3",
     "cluster.slots": "4", "cluster.threadsPerRank": "0", "cluster.device": "cuda",
-    "model.path": "/models/sd", "model.training": "lora", "model.lora.rank": "4",
+    "model.path": "/models/sd", "model.training": "full", "model.lora.rank": "4",
     "model.lora.alpha": "16", "model.lora.targets": "[to_q, \"1\"]", "data.prompts": "a b.txt",
     "rewards": "[{name: a, weight: 10}, {name: b, weight: -0.05}]", "method.promptsPerEpoch": "64",
     "method.imagesPerPrompt": "16", "method.innerSteps": "10", "method.beta": "3e-06",
@@ -71,11 +71,11 @@ import Testing
 
   @Test func theWrittenFormIsThis() throws {
     let text = RunConfiguration().yaml()
-    #expect(text.hasPrefix("run:\n  seed: 1\n  output: runs/embedded\n  epochs: 60\ncluster:\n"))
+    #expect(text.hasPrefix("run:\n  seed: 1\n  output: runs/embedded\n  epochs: 160\ncluster:\n"))
     #expect(text.contains("\n  lora:\n    rank: 8\n    alpha: 8\n    targets: [to_q, to_k, "))
     #expect(text.contains("\nrewards:\n  - {name: scene-alignment, weight: 1}\nmethod:\n"))
     #expect(text.contains("\n  sets:\n    seen: Sources/Scenes/Resources/prompts/seen.txt\n"))
-    #expect(text.contains("\n  learningRate: 5.0e-05\n"))
+    #expect(text.contains("\n  learningRate: 0.0015\n"))
     var withoutSets = RunConfiguration()
     withoutSets.evaluation.sets = []
     #expect(withoutSets.yaml().contains("\n  sets: {}\n"))
@@ -104,6 +104,7 @@ import Testing
   @Test func valuesChangedInCodeAreCheckedByTheSameRules() {
     var configuration = RunConfiguration()
     configuration.method.beta = -.infinity
+    configuration.sampler.steps = 10
     configuration.method.omitLastSteps = 10
     configuration.rewards = [.init(name: "a", weight: .nan)]
     let error = #expect(throws: ConfigurationError.self) { try configuration.validate() }
@@ -183,7 +184,7 @@ import Testing
     #expect(try configuration.yamlValue(of: "model.lora.rank") == "4")
     #expect(try configuration.yamlValue(of: "rewards") == "[{name: scene-alignment, weight: 1}]")
     #expect(
-      try configuration.yamlValue(of: "checkpoint") == "checkpoint:\n  everyEpochs: 10\n  keep: 2\n"
+      try configuration.yamlValue(of: "checkpoint") == "checkpoint:\n  everyEpochs: 20\n  keep: 2\n"
     )
     #expect(
       try configuration.yamlValue(of: "model.lora") == """

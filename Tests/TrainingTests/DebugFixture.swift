@@ -60,6 +60,7 @@ enum DebugFixture {
     configuration.run.output = "\(folder)/run"
     configuration.run.epochs = 2
     configuration.model.path = "\(folder)/model"
+    configuration.model.training = .full
     configuration.data.prompts = "\(folder)/prompts.txt"
     configuration.method.promptsPerEpoch = 2
     configuration.method.imagesPerPrompt = 4
