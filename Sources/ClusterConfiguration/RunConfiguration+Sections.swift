@@ -8,7 +8,7 @@ extension RunConfiguration {
     /// The run folder, made if it is not there.
     public var output = "runs/embedded"
     /// Epochs from the start of the run, resumed or not; at least 1.
-    public var epochs = 160
+    public var epochs = 72
   }
 
   /// The processes, and what they compute on.
@@ -109,7 +109,7 @@ extension RunConfiguration {
     /// The training method.
     public var name = Name.prdp
     /// N: prompts of an epoch, over all ranks; at least 1 and not below the number of ranks.
-    public var promptsPerEpoch = 16
+    public var promptsPerEpoch = 32
     /// B: trajectories of each prompt, all on one rank; at least 2.
     public var imagesPerPrompt = 8
     /// K: optimiser steps of an epoch, each over the whole batch; at least 1.
@@ -208,7 +208,7 @@ extension RunConfiguration {
   /// What is saved, and how much of it is kept.
   public struct Checkpoint: Sendable, Equatable {
     /// Epochs between checkpoints; 0: only at the end.
-    public var everyEpochs = 20
+    public var everyEpochs = 12
     /// Checkpoints kept, the newest; at least 1.
     public var keep = 2
   }
@@ -232,8 +232,8 @@ extension RunConfiguration {
     /// Images in a grid of samples; 0: no grids.
     public var sampleImages = 16
     /// Epochs between plain lines of progress; at least 1.
-    public var everyEpochs = 10
+    public var everyEpochs = 6
     /// Epochs between grids of samples during the run; 0: only before and after.
-    public var gridEveryEpochs = 40
+    public var gridEveryEpochs = 24
   }
 }

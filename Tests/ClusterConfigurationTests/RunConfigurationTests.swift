@@ -71,7 +71,7 @@ import Testing
 
   @Test func theWrittenFormIsThis() throws {
     let text = RunConfiguration().yaml()
-    #expect(text.hasPrefix("run:\n  seed: 1\n  output: runs/embedded\n  epochs: 160\ncluster:\n"))
+    #expect(text.hasPrefix("run:\n  seed: 1\n  output: runs/embedded\n  epochs: 72\ncluster:\n"))
     #expect(text.contains("\n  lora:\n    rank: 8\n    alpha: 8\n    targets: [to_q, to_k, "))
     #expect(text.contains("\nrewards:\n  - {name: scene-alignment, weight: 1}\nmethod:\n"))
     #expect(text.contains("\n  sets:\n    seen: Sources/Scenes/Resources/prompts/seen.txt\n"))
@@ -184,7 +184,7 @@ import Testing
     #expect(try configuration.yamlValue(of: "model.lora.rank") == "4")
     #expect(try configuration.yamlValue(of: "rewards") == "[{name: scene-alignment, weight: 1}]")
     #expect(
-      try configuration.yamlValue(of: "checkpoint") == "checkpoint:\n  everyEpochs: 20\n  keep: 2\n"
+      try configuration.yamlValue(of: "checkpoint") == "checkpoint:\n  everyEpochs: 12\n  keep: 2\n"
     )
     #expect(
       try configuration.yamlValue(of: "model.lora") == """
