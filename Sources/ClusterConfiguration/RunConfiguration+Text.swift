@@ -52,16 +52,6 @@ extension RunConfiguration {
     return lines.map { $0 + "\n" }.joined()
   }
 
-  /// A path as the file system is to be asked for it.
-  ///
-  /// Relative paths belong to the working directory of the process, not to the folder of the
-  /// configuration, as in other trainers; `~` and variables are left to the shell.
-  public static func resolve(
-    _ path: String, against directory: String = FileManager.default.currentDirectoryPath
-  ) -> String {
-    path.hasPrefix("/") ? path : directory + (directory.hasSuffix("/") ? "" : "/") + path
-  }
-
   private static func indentation(of path: String) -> String {
     String(repeating: "  ", count: path.count { $0 == "." })
   }

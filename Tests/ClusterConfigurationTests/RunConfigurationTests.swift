@@ -241,14 +241,6 @@ import Testing
         == ["method.beta was 0.0005 and is 0.001"])
   }
 
-  @Test func relativePathsBelongToTheWorkingDirectory() {
-    #expect(RunConfiguration.resolve("a/b", against: "/work") == "/work/a/b")
-    #expect(RunConfiguration.resolve("../b", against: "/") == "/../b")
-    #expect(RunConfiguration.resolve("/a", against: "/work") == "/a")
-    #expect(
-      RunConfiguration.resolve("a") == FileManager.default.currentDirectoryPath + "/a")
-  }
-
   @Test(arguments: [
     ("betaa", "beta", 1), ("btea", "beta", 1), ("", "abc", 3), ("same", "same", 0),
     ("kitten", "sitting", 3), ("ab", "ba", 1),
