@@ -1,36 +1,22 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// Starts MPIRankTests, which stands beside the test bundle, under `mpirun`.
 enum Launcher {
-  /// How a run ended.
-  struct End {
-    let exitCode: Int32
-    /// Standard output and standard error.
-    let output: String
-  }
-
   static var isInstalled: Bool { mpirun != nil }
 
   /// The seconds within which a run has to end.
   private static let limit = 20
 
-  static func run(rankCount: Int, scenario: String? = nil) throws -> End {
+  static func run(rankCount: Int, scenario: String? = nil) throws -> Subprocess.End {
     let program = Bundle.main.bundleURL.appending(path: "MPIRankTests")
-    let process = Process()
-    process.executableURL = mpirun
-    process.arguments =
+    guard let mpirun else { throw CocoaError(.fileNoSuchFile) }
+    return try Subprocess.run(
+      mpirun,
       ["--timeout", String(limit), "--oversubscribe", "-np", String(rankCount), program.path]
-      + (scenario.map { [$0] } ?? [])
-    process.environment = cleanEnvironment
-    let pipe = Pipe()
-    process.standardOutput = pipe
-    process.standardError = pipe
-    try process.run()
-    let output = try pipe.fileHandleForReading.readToEnd() ?? Data()
-    process.waitUntilExit()
-    return End(
-      exitCode: process.terminationStatus, output: String(decoding: output, as: UTF8.self))
+        + (scenario.map { [$0] } ?? []),
+      environment: cleanEnvironment)
   }
 
   private static var mpirun: URL? {

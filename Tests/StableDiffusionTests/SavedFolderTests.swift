@@ -51,41 +51,13 @@ import TorchNN
         try model.outputs(prompt: Self.prompt)
           .map { Parameter(name: $0.name, tensor: $0.tensor) }.write(to: outputs)
       }
-      let (status, text) = try Python.run(
-        "scripts/golden/check_folder.py",
+      let end = try Python.run(
+        script: "scripts/golden/check_folder.py",
         ["new", "old"].flatMap { part in
           let place = folder.appending(path: part).path
           return [place, Self.prompt, "\(place).safetensors"]
         })
-      #expect(status == 0, "\(text)")
+      #expect(end.exitCode == 0, "\(end.output)")
     }
-  }
-}
-
-/// The Python environment of the project.
-enum Python {
-  private static let executable = Golden.packageRoot.appending(path: ".venv/bin/python")
-
-  static let hasDiffusers: Bool = {
-    let libraries = Golden.packageRoot.appending(path: ".venv/lib")
-    let versions = (try? FileManager.default.contentsOfDirectory(atPath: libraries.path)) ?? []
-    return versions.contains { version in
-      FileManager.default.fileExists(
-        atPath: libraries.appending(path: "\(version)/site-packages/diffusers/__init__.py").path)
-    }
-  }()
-
-  /// Runs a script of the package: its exit status and all that it printed.
-  static func run(_ script: String, _ arguments: [String]) throws -> (status: Int32, text: String) {
-    let process = Process()
-    process.executableURL = executable
-    process.arguments = [Golden.packageRoot.appending(path: script).path] + arguments
-    let pipe = Pipe()
-    process.standardOutput = pipe
-    process.standardError = pipe
-    try process.run()
-    let output = try pipe.fileHandleForReading.readToEnd() ?? Data()
-    process.waitUntilExit()
-    return (process.terminationStatus, String(decoding: output, as: UTF8.self))
   }
 }

@@ -1,5 +1,6 @@
 import ClusterConfiguration
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Training
@@ -41,7 +42,7 @@ import Testing
       epochs: 1, clipRange: 0.1),
   ]
 
-  @Test(.enabled(if: hasDiffusers, "needs diffusers in .venv: scripts/setup --golden"))
+  @Test(.enabled(if: Python.hasDiffusers, "needs diffusers in .venv: scripts/setup --golden"))
   func pyTorchAndDiffusersComputeTheSameSteps() throws {
     try withScratchFolder { folder in
       for dumpCase in Self.cases { try dump(dumpCase, in: folder) }
@@ -51,9 +52,9 @@ import Testing
       try falsify("\(folder)/tampered/step.json")
 
       let names = Self.cases.map(\.name) + ["tampered"]
-      let end = try Self.python(
-        ["\(DebugFixture.packageRoot.path)/scripts/golden/check_dump.py"]
-          + names.map { "\(folder)/\($0)" } + ["\(folder)/model"])
+      let end = try Python.run(
+        script: "scripts/golden/check_dump.py",
+        names.map { "\(folder)/\($0)" } + ["\(folder)/model"])
       #expect(end.exitCode == 1, "\(end.output)")
       let parts = end.output.components(separatedBy: "\(folder)/").dropFirst()
       #expect(parts.map { $0.prefix { $0 != ":" } }.elementsEqual(names.map { $0[...] }))
@@ -127,27 +128,5 @@ import Testing
     settings["optimizer"] = optimizer
     record["settings"] = settings
     try JSONSerialization.data(withJSONObject: record).write(to: URL(filePath: path))
-  }
-
-  static let hasDiffusers =
-    (try? python(
-      ["-c", "import sys, importlib.util as u; sys.exit(u.find_spec('diffusers') is None)"]))?
-    .exitCode == 0
-
-  /// Runs the project's own Python.
-  private static func python(_ arguments: [String]) throws -> (exitCode: Int32, output: String) {
-    let process = Process()
-    process.executableURL = DebugFixture.packageRoot.appending(path: ".venv/bin/python")
-    process.arguments = arguments
-    process.environment = ProcessInfo.processInfo.environment.merging(["OMP_NUM_THREADS": "1"]) {
-      $1
-    }
-    let pipe = Pipe()
-    process.standardOutput = pipe
-    process.standardError = pipe
-    try process.run()
-    let output = try pipe.fileHandleForReading.readToEnd() ?? Data()
-    process.waitUntilExit()
-    return (process.terminationStatus, String(decoding: output, as: UTF8.self))
   }
 }

@@ -16,10 +16,6 @@ enum DebugFixture {
   /// Elements of a latent, D.
   static let latentElementCount = 4 * 8 * 8
 
-  /// The folder of the package.
-  static let packageRoot = URL(filePath: #filePath).resolvingSymlinksInPath()
-    .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-
   /// The one rank of the test process; MPI stays for all tests.
   static func world() throws -> Communicator {
     try MPISession.join(threadLevel: .multiple).world
