@@ -39,10 +39,9 @@ struct DenoiserStage: PretrainingStage {
     noiseLevel = try table { (1 - $0).squareRoot() }
   }
 
-  /// The mean squared error of the prediction, noise or velocity, at uniform timesteps.
+  /// The mean squared error of the predicted noise, at uniform timesteps.
   ///
-  /// - Source: Ho et al., "Denoising Diffusion Probabilistic Models", equation 14; Salimans and Ho,
-  ///   "Progressive Distillation for Fast Sampling of Diffusion Models", section 4.
+  /// - Source: Ho et al., "Denoising Diffusion Probabilistic Models", equation 14.
   func loss(_ batch: SceneBatch) throws -> Tensor {
     let count = batch.captions.count
     let timesteps = batch.times.map { Int($0 * Float(model.scheduler.trainTimestepCount)) }
@@ -56,16 +55,11 @@ struct DenoiserStage: PretrainingStage {
     }
     let (signal, noiseLevel) = try (factor(signal), factor(noiseLevel))
     let sample = try latents * signal + noise * noiseLevel
-    let target: Tensor
-    switch model.scheduler.predictionType {
-    case .epsilon: target = noise
-    case .velocity: target = try noise * signal - latents * noiseLevel
-    }
     let captions = zip(batch.captions, batch.dropouts).map { $1 < captionDropout ? "" : $0 }
     let prediction = try model.unet(
       sample, timesteps: Tensor(timesteps.map(Float.init), shape: [count]).to(model.device),
       context: model.encode(prompts: captions))
-    return try (prediction - target).squared().mean()
+    return try (prediction - noise).squared().mean()
   }
 }
 

@@ -24,10 +24,9 @@ public struct Pretraining {
   /// Longest caption in tokens, start and end included, rounded up a little.
   private static let tokenCount = 24
 
-  /// Stable Diffusion's schedule with more noise at the end, and velocity in place of noise to
-  /// predict. With 0.012 the mean of the starting noise still looks like a background to the model,
-  /// and wins over the caption; and where all is noise, predicting noise pays little for the caption.
-  private static let scheduler = SchedulerConfiguration(betaEnd: 0.02, predictionType: .velocity)
+  /// Stable Diffusion 1's schedule and noise to predict: fine-tuning then moves the policy by about
+  /// as much at each time step, which it does not where velocity is predicted (LOG.md).
+  private static let scheduler = SchedulerConfiguration()
 
   /// A run with its results below `folder`.
   ///
