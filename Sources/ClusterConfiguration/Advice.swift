@@ -55,10 +55,6 @@ extension Schema {
       ["mixed_precision", "precision", "dtype", "fp16", "bf16", "amp", "allow_tf32"],
       "it is not supported: networks run in float32"
     ),
-    (
-      ["lr_scheduler", "lr_scheduler_type"],
-      "it is not supported: after optimizer.warmupSteps the learning rate stays as it is"
-    ),
     (["use_8bit_adam"], "it is not supported: the optimiser is AdamW"),
     (["use_ema", "ema", "ema_decay"], "it is not supported: no average of the weights is kept"),
     (

@@ -8,7 +8,7 @@ extension RunConfiguration {
     /// The run folder, made if it is not there.
     public var output = "runs/embedded"
     /// Epochs from the start of the run, resumed or not; at least 1.
-    public var epochs = 72
+    public var epochs = 40
   }
 
   /// The processes, and what they compute on.
@@ -45,8 +45,11 @@ extension RunConfiguration {
       public var rank = 8
       /// The adapters' product is scaled by alpha / rank; above 0.
       public var alpha = 8.0
-      /// Ends of the paths of the linear layers that get an adapter; never empty.
-      public var targets = ["to_q", "to_k", "to_v", "to_out.0"]
+      /// Ends of the paths of the layers, linear or convolutions, that get an adapter; never empty.
+      public var targets = [
+        "to_q", "to_k", "to_v", "to_out.0", "proj_in", "proj_out", "ff.net.0.proj", "ff.net.2",
+        "conv1", "conv2", "time_emb_proj",
+      ]
     }
 
     /// A folder in diffusers' format.
@@ -109,9 +112,9 @@ extension RunConfiguration {
     /// The training method.
     public var name = Name.prdp
     /// N: prompts of an epoch, over all ranks; at least 1 and not below the number of ranks.
-    public var promptsPerEpoch = 32
+    public var promptsPerEpoch = 16
     /// B: trajectories of each prompt, all on one rank; at least 2.
-    public var imagesPerPrompt = 8
+    public var imagesPerPrompt = 16
     /// K: optimiser steps of an epoch, each over the whole batch; at least 1.
     public var innerSteps = 1
     /// beta: weight of the KL term; above 0. Belongs to ``Method/reduction``.
@@ -132,10 +135,20 @@ extension RunConfiguration {
 
   /// AdamW and its learning rate.
   public struct Optimizer: Sendable, Equatable {
-    /// After the warm-up; above 0.
+    /// How the learning rate goes on after the warm-up.
+    public enum Schedule: String, Choice {
+      /// It stays.
+      case constant
+      /// It falls along half a cosine to 0 at the last step of the run.
+      case cosine
+    }
+
+    /// The highest, at the end of the warm-up; above 0.
     public var learningRate = 1.5e-3
     /// Optimiser steps over which the learning rate rises linearly; at least 0.
     public var warmupSteps = 3
+    /// What follows the warm-up.
+    public var schedule = Schedule.cosine
     /// Decoupled weight decay; at least 0.
     public var weightDecay = 1e-4
     /// Decay of the first moment; in [0, 1).
@@ -163,7 +176,7 @@ extension RunConfiguration {
     }
 
     /// T: sampling steps; at least 1.
-    public var steps = 4
+    public var steps = 5
     /// Guidance scale; at least 1, and 1 is without classifier-free guidance.
     public var guidance = 1.0
     /// Noise of a step: 1 is DDPM; in (0, 1], for a step without noise has no log-probability.
@@ -208,7 +221,7 @@ extension RunConfiguration {
   /// What is saved, and how much of it is kept.
   public struct Checkpoint: Sendable, Equatable {
     /// Epochs between checkpoints; 0: only at the end.
-    public var everyEpochs = 12
+    public var everyEpochs = 10
     /// Checkpoints kept, the newest; at least 1.
     public var keep = 2
   }
@@ -232,8 +245,8 @@ extension RunConfiguration {
     /// Images in a grid of samples; 0: no grids.
     public var sampleImages = 16
     /// Epochs between plain lines of progress; at least 1.
-    public var everyEpochs = 6
+    public var everyEpochs = 5
     /// Epochs between grids of samples during the run; 0: only before and after.
-    public var gridEveryEpochs = 24
+    public var gridEveryEpochs = 20
   }
 }

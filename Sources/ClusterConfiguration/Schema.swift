@@ -100,7 +100,7 @@ enum Schema {
     ConfigurationKey(
       "model.lora.targets", \.model.lora.targets, .moduleNames,
       knownAs: ["target_modules", "lora_targets"],
-      "linear layers that get an adapter, by the end of their path"),
+      "layers that get an adapter, linear or convolutions, by the end of their path"),
   ]
 
   private static let data = [
@@ -162,11 +162,15 @@ enum Schema {
   private static let optimizer = [
     ConfigurationKey(
       "optimizer.learningRate", \.optimizer.learningRate, .above(0),
-      knownAs: ["lr"], "learning rate after the warm-up"),
+      knownAs: ["lr"], "highest learning rate, at the end of the warm-up"),
     ConfigurationKey(
       "optimizer.warmupSteps", \.optimizer.warmupSteps, .countOrNone, unit: "optimiser steps",
       knownAs: ["lr_warmup_steps", "warmup", "num_warmup_steps"],
       "linear rise to the learning rate; AdamW's first step is large"),
+    ConfigurationKey(
+      "optimizer.schedule", \.optimizer.schedule, .choice,
+      knownAs: ["lr_scheduler", "lr_scheduler_type"],
+      "after the warm-up: constant, or a half cosine down to 0 at the end of the run"),
     ConfigurationKey(
       "optimizer.weightDecay", \.optimizer.weightDecay, .atLeast(0),
       knownAs: ["wd", "adam_weight_decay"], "decoupled weight decay"),

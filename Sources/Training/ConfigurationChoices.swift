@@ -1,5 +1,6 @@
 import ClusterConfiguration
 import Diffusion
+import TorchNN
 
 extension RawRepresentable<String> {
   /// The value that has the name of a configuration's choice, where every choice has one.
@@ -18,5 +19,19 @@ extension SchedulerConfiguration {
     var configuration = self
     configuration.timestepSpacing = TimestepSpacing(named: spacing)
     return configuration
+  }
+}
+
+extension LearningRateSchedule {
+  /// The schedule of a whole run, the epochs before a resume included.
+  init(_ configuration: RunConfiguration) {
+    let warmupSteps = configuration.optimizer.warmupSteps
+    switch configuration.optimizer.schedule {
+    case .constant: self = .constant(warmupSteps: warmupSteps)
+    case .cosine:
+      self = .cosine(
+        warmupSteps: warmupSteps,
+        totalSteps: configuration.run.epochs * configuration.method.innerSteps)
+    }
   }
 }

@@ -86,7 +86,7 @@ extension ReadingTests {
     ("mixed_precision", "it is not supported: networks run in float32"),
     (
       "optimizer.lr_scheduler",
-      "it is not supported: after optimizer.warmupSteps the learning rate stays as it is"
+      "did you mean optimizer.schedule?"
     ),
     ("logging.wandb", "it is not supported: metrics go to metrics.jsonl in run.output"),
   ]

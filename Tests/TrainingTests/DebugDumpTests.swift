@@ -35,7 +35,7 @@ import Testing
       epochs: 2, clipRange: 0.1),
     DumpCase(
       name: "lora-mean", training: .lora, reduction: .mean, guidance: 1, rewards: .distinct,
-      epochs: 1, clipRange: 0.1),
+      epochs: 1, clipRange: 0.2),
     // A random model draws nothing that is correct: all pairs are tied, and there is no gradient.
     DumpCase(
       name: "all-tied", training: .full, reduction: .sum, guidance: 1, rewards: .correctness,
@@ -76,7 +76,6 @@ import Testing
   private func dump(_ dumpCase: DumpCase, in folder: String) throws {
     var configuration = try DebugFixture.configuration(in: folder)
     let isMean = dumpCase.reduction == .mean
-    let isLoRA = dumpCase.training == .lora
     configuration.run.output = "\(folder)/run-\(dumpCase.name)"
     configuration.run.epochs = dumpCase.epochs
     configuration.model.training = dumpCase.training
@@ -85,7 +84,6 @@ import Testing
     let elementCount = isMean ? Double(DebugFixture.latentElementCount) : 1
     configuration.method.clipRange = dumpCase.clipRange / elementCount
     configuration.method.beta = 1e-3 * elementCount
-    configuration.optimizer.learningRate = isLoRA ? 1e-3 : 1e-4
     configuration.sampler.guidance = dumpCase.guidance
     let reward: HandMadeReward?
     switch dumpCase.rewards {

@@ -84,6 +84,27 @@ import Torch
     }
   }
 
+  @Test func theLearningRateFallsToTheEndOfTheWholeRun() throws {
+    try withTemporaryFolder { folder in
+      func rates(epochs: Int, _ resume: Trainer.Resume) throws -> [Double] {
+        var configuration = try DebugFixture.configuration(in: folder.path)
+        configuration.run.epochs = epochs
+        configuration.method.innerSteps = 1
+        configuration.optimizer.warmupSteps = 1
+        configuration.optimizer.schedule = .cosine
+        let trainer = try Trainer(
+          configuration, communicator: DebugFixture.world(), device: .cpu, resume: resume)
+        return try (trainer.state.epoch..<epochs).flatMap { _ in
+          try trainer.runEpoch().map { $0.learningRate / configuration.optimizer.learningRate }
+        }
+      }
+      // Half in the warm-up, then (1 + cos(pi k / 2)) / 2.
+      for (found, expected) in zip(try rates(epochs: 3, .never), [0.5, 1, 0.5]) {
+        #expect(abs(found - expected) < 1e-12)
+      }
+    }
+  }
+
   @Test func weightsThatBlowUpEndTheRunAndAreNotSaved() throws {
     try withTemporaryFolder { folder in
       var configuration = try DebugFixture.configuration(in: folder.path)

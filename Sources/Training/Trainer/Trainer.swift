@@ -95,7 +95,7 @@ public final class Trainer {
     state = TrainingState(
       configuration: configuration.yaml(), modelSHA256: parts.modelSHA256,
       promptsSHA256: parts.prompts.sha256)
-    schedule = .constant(warmupSteps: configuration.optimizer.warmupSteps)
+    schedule = LearningRateSchedule(configuration)
     averager = GradientAverager(communicator: communicator)
     permutation = PromptPermutation(
       count: parts.prompts.prompts.count, seed: UInt64(configuration.run.seed))
