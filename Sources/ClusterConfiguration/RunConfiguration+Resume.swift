@@ -12,8 +12,9 @@ extension RunConfiguration {
     public var description: String { "\(key) was \(old) and is \(new)" }
   }
 
-  /// The keys that forbid going on with a run that was started with `old`: those that differ and on
-  /// which its results depend; empty when there are none.
+  /// The keys that forbid going on with a run that was started with `old`: those that differ and have
+  /// to stay; empty when there are none. `run.epochs` may change, although a cosine schedule depends
+  /// on it.
   public func differences(from old: RunConfiguration) -> [Difference] {
     Schema.keys.filter { !$0.mayChangeOnResume && $0.yaml(self) != $0.yaml(old) }.map {
       Difference(key: $0.path, old: $0.yaml(old), new: $0.yaml(self))

@@ -139,11 +139,11 @@ extension RunConfiguration {
     public enum Schedule: String, Choice {
       /// It stays.
       case constant
-      /// It falls along half a cosine to 0 at the last step of the run.
+      /// It falls along half a cosine, which would be 0 at the step after the run's last.
       case cosine
     }
 
-    /// The highest, at the end of the warm-up; above 0.
+    /// The highest, that of the first step after the warm-up; above 0.
     public var learningRate = 1.5e-3
     /// Optimiser steps over which the learning rate rises linearly; at least 0.
     public var warmupSteps = 3

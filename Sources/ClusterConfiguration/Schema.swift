@@ -62,7 +62,7 @@ enum Schema {
     ConfigurationKey(
       "run.epochs", \.run.epochs, .count, mayChangeOnResume: true,
       knownAs: ["num_epochs", "num_train_epochs", "n_epochs", "max_epochs"],
-      "epochs of the whole run, those before a resume included"),
+      "epochs in all, those before a resume included; a cosine schedule ends with them"),
   ]
 
   private static let cluster = [
@@ -162,7 +162,7 @@ enum Schema {
   private static let optimizer = [
     ConfigurationKey(
       "optimizer.learningRate", \.optimizer.learningRate, .above(0),
-      knownAs: ["lr"], "highest learning rate, at the end of the warm-up"),
+      knownAs: ["lr"], "highest learning rate, that of the first step after the warm-up"),
     ConfigurationKey(
       "optimizer.warmupSteps", \.optimizer.warmupSteps, .countOrNone, unit: "optimiser steps",
       knownAs: ["lr_warmup_steps", "warmup", "num_warmup_steps"],
@@ -170,7 +170,7 @@ enum Schema {
     ConfigurationKey(
       "optimizer.schedule", \.optimizer.schedule, .choice,
       knownAs: ["lr_scheduler", "lr_scheduler_type"],
-      "after the warm-up: constant, or a half cosine down to 0 at the end of the run"),
+      "after the warm-up: constant, or half a cosine towards 0 at the end of the run"),
     ConfigurationKey(
       "optimizer.weightDecay", \.optimizer.weightDecay, .atLeast(0),
       knownAs: ["wd", "adam_weight_decay"], "decoupled weight decay"),

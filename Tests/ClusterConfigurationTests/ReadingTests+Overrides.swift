@@ -84,10 +84,7 @@ extension ReadingTests {
       "an optimiser step takes in the whole epoch, method.microBatch samples at a time"
     ),
     ("mixed_precision", "it is not supported: networks run in float32"),
-    (
-      "optimizer.lr_scheduler",
-      "did you mean optimizer.schedule?"
-    ),
+    ("optimizer.lr_scheduler", "did you mean optimizer.schedule?"),
     ("logging.wandb", "it is not supported: metrics go to metrics.jsonl in run.output"),
   ]
 }

@@ -11,7 +11,7 @@ enum Launcher {
 
   static func run(rankCount: Int, scenario: String? = nil) throws -> Subprocess.End {
     let program = Bundle.main.bundleURL.appending(path: "MPIRankTests")
-    guard let mpirun else { throw CocoaError(.fileNoSuchFile) }
+    let mpirun = try #require(mpirun, "mpirun is not in PATH")
     return try Subprocess.run(
       mpirun,
       ["--timeout", String(limit), "--oversubscribe", "-np", String(rankCount), program.path]

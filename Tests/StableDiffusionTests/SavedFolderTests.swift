@@ -39,7 +39,7 @@ import TorchNN
     }
   }
 
-  @Test(.enabled(if: Python.hasDiffusers, "needs .venv with diffusers; scripts/setup makes it"))
+  @Test(.enabled(if: Python.hasDiffusers, "needs diffusers in .venv: scripts/setup --golden"))
   func diffusersLoadsWhatWeSavedAndGetsTheSameOutputs() throws {
     try withTemporaryFolder { folder in
       for (part, model) in [

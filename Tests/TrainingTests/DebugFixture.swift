@@ -22,7 +22,9 @@ enum DebugFixture {
   }
 
   /// A model whose tokenizer is kept in `folder`.
-  static func model(in folder: String) throws -> StableDiffusionModel {
+  static func model(in folder: String, predictionType: PredictionType = .epsilon) throws
+    -> StableDiffusionModel
+  {
     let vocabulary = URL(filePath: "\(folder)/vocabulary")
     try CLIPVocabulary.build(words: ScenePrompts.words, modelMaxLength: 24).write(to: vocabulary)
     let tokenizer = try CLIPTokenizer(folder: vocabulary)
@@ -37,7 +39,7 @@ enum DebugFixture {
       autoencoder: AutoencoderConfiguration(
         sampleSize: 64, blockOutChannels: [4, 4, 8, 8], layersPerBlock: 1, latentChannels: 4,
         normGroupCount: 4, scalingFactor: 1, hasMidAttention: false),
-      scheduler: SchedulerConfiguration(), seed: 1, device: .cpu)
+      scheduler: SchedulerConfiguration(predictionType: predictionType), seed: 1, device: .cpu)
   }
 
   /// A run in `folder`, where the model and the prompts are written to too.

@@ -30,9 +30,7 @@ SMALL = {
     "method.imagesPerPrompt": 4,
     "method.innerSteps": 2,
     "method.microBatch": 4,
-    "method.omitLastSteps": 2,
-    # Runs that are taken further are compared with runs that had more epochs from the start.
-    "optimizer.schedule": "constant",
+    "method.omitLastSteps": 1,
     "sampler.steps": 4,
     "sampler.batchSize": 2,
     "evaluation.sets": "{unseen: Sources/Scenes/Resources/prompts/unseen.txt}",

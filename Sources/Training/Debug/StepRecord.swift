@@ -33,7 +33,7 @@ struct StepRecord: Encodable {
     let optimizer: Optimizer
   }
 
-  /// AdamW's coefficients in this step, the learning rate after warm-up and slowing.
+  /// AdamW's coefficients in this step, the learning rate after schedule and slowing.
   struct Optimizer: Encodable {
     let learningRate, beta1, beta2, epsilon, weightDecay, maxGradientNorm: Double
   }

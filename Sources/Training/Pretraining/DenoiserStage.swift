@@ -20,6 +20,7 @@ struct DenoiserStage: PretrainingStage {
   init(
     _ model: StableDiffusionModel, _ configuration: PretrainingConfiguration
   ) throws {
+    precondition(model.scheduler.predictionType == .epsilon, "the loss is of predicted noise")
     self.model = model
     globalBatchCount = configuration.denoiserBatchCount
     captionDropout = Float(configuration.captionDropout)

@@ -24,8 +24,9 @@ public struct Pretraining {
   /// Longest caption in tokens, start and end included, rounded up a little.
   private static let tokenCount = 24
 
-  /// Stable Diffusion 1's schedule and noise to predict: fine-tuning then moves the policy by about
-  /// as much at each time step, which it does not where velocity is predicted (LOG.md).
+  /// Stable Diffusion 1's schedule and noise to predict: a change of the prediction then moves the
+  /// policy by about as much at each sampling step but the last two, where with velocity the early
+  /// steps, which decide the layout, have the smallest share (LOG.md).
   private static let scheduler = SchedulerConfiguration()
 
   /// A run with its results below `folder`.

@@ -22,11 +22,13 @@ enum NumericalFailure: Error, Equatable, CustomStringConvertible {
       return "the norm of the gradient of step \(step) is \(norm); the weights are those of the "
         + "step before: lower optimizer.learningRate, or set method.klLimit"
     case .kl(let value, let epoch):
-      return "the KL divergence from the reference policy is \(value) in epoch \(epoch): lower "
-        + "optimizer.learningRate, set method.klLimit, and go on from an earlier checkpoint"
+      return "the KL divergence from the reference policy is \(value) in epoch \(epoch): set "
+        + "method.klLimit and go on from an earlier checkpoint, or start a new run with a lower "
+        + "optimizer.learningRate"
     case .policy(let step):
-      return "after step \(step) the policy's predictions are not finite, so it is not saved: "
-        + "lower optimizer.learningRate, and go on from an earlier checkpoint"
+      return "after step \(step) the policy's predictions are not finite, so it is not saved: set "
+        + "method.klLimit and go on from an earlier checkpoint, or start a new run with a lower "
+        + "optimizer.learningRate"
     case .replay(let difference, let tolerance, let prompt, let trajectory, let step):
       return "before the first update of an epoch, the log-probability of image \(trajectory) of "
         + "\"\(prompt)\" at sampling step \(step) differs by \(difference) between sampling and "

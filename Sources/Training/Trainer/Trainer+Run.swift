@@ -24,7 +24,9 @@ extension Trainer {
       display?.note(
         "the run is finished: \(state.epoch) epochs in \(state.step) steps, see "
           + "\(configuration.run.output)/summary.json; raise "
-          + "\(state.isBeyondKLLimit ? "method.klLimit" : "run.epochs") to go on")
+          + "\(state.isBeyondKLLimit ? "method.klLimit" : "run.epochs") to go on"
+          + (configuration.optimizer.schedule == .cosine && !state.isBeyondKLLimit
+            ? "; the learning rate then rises again, as optimizer.schedule is cosine" : ""))
       return .completed
     }
     do {
