@@ -148,7 +148,7 @@ extension RunConfiguration {
     /// Optimiser steps over which the learning rate rises linearly; at least 0.
     public var warmupSteps = 3
     /// What follows the warm-up.
-    public var schedule = Schedule.cosine
+    public var schedule = Schedule.constant
     /// Decoupled weight decay; at least 0.
     public var weightDecay = 1e-4
     /// Decay of the first moment; in [0, 1).

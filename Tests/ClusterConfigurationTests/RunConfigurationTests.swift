@@ -38,7 +38,7 @@ import Testing
     "method.clipRange": "1e-06", "method.reduction": "mean", "method.omitLastSteps": "0",
     "method.microBatch": "1", "method.klLimit": "12.5", "method.klAction": "slow",
     "optimizer.learningRate": "7e-06", "optimizer.warmupSteps": "0",
-    "optimizer.schedule": "constant", "optimizer.weightDecay": "0",
+    "optimizer.schedule": "cosine", "optimizer.weightDecay": "0",
     "optimizer.beta1": "0", "optimizer.beta2": "0.99", "optimizer.epsilon": "1e-06",
     "optimizer.maxGradientNorm": "0.5", "sampler.steps": "50", "sampler.guidance": "5",
     "sampler.eta": "0.5", "sampler.spacing": "trailing", "sampler.batchSize": "8",

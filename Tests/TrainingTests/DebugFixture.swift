@@ -67,8 +67,6 @@ enum DebugFixture {
     configuration.method.microBatch = 5
     configuration.optimizer.learningRate = 1e-4
     configuration.optimizer.warmupSteps = 0
-    // Runs of some epochs that are taken further are compared with runs that had more from the start.
-    configuration.optimizer.schedule = .constant
     configuration.sampler.steps = 5
     configuration.sampler.batchSize = 4
     configuration.evaluation.sets = []

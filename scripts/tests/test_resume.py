@@ -7,15 +7,11 @@ from pathlib import Path
 
 import runs
 
-# Runs that are taken further are compared with runs that had more epochs from the start.
-SETTINGS = {"optimizer.schedule": "constant"}
-
-
 class ResumeTests(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.scratch = runs.scratch_folder(cls)
-        run = runs.Run(1, {**SETTINGS, "run.output": f"{cls.scratch}/finished"}).finish()
+        run = runs.Run(1, {"run.output": f"{cls.scratch}/finished"}).finish()
         cls.finished = run.output
 
     def copy(self, name):
@@ -27,17 +23,17 @@ class ResumeTests(unittest.TestCase):
         output = self.copy("said")
         files = {path: path.stat().st_mtime_ns for path in Path(output).rglob("*")}
         for ranks in (None, 2):
-            run = runs.Run(ranks, {**SETTINGS, "run.output": output}, "--resume", "latest").finish()
+            run = runs.Run(ranks, {"run.output": output}, "--resume", "latest").finish()
             self.assertEqual(run.text().count("the run is finished: 3 epochs"), 1, run.text())
             left = {path: path.stat().st_mtime_ns for path in Path(output).rglob("*")}
             self.assertEqual(left, files)
 
     def test_more_epochs_take_a_finished_run_further(self):
         output = self.copy("further")
-        further = {**SETTINGS, "run.output": output, "run.epochs": 5}
+        further = {"run.output": output, "run.epochs": 5}
         runs.Run(1, further, "--resume", "latest").finish()
         straight = f"{self.scratch}/straight"
-        runs.Run(1, {**SETTINGS, "run.output": straight, "run.epochs": 5}).finish()
+        runs.Run(1, {"run.output": straight, "run.epochs": 5}).finish()
         self.assertEqual(
             [record["step"] for record in runs.records(output, "step")], list(range(1, 11)))
         self.assertEqual(
@@ -49,7 +45,7 @@ class ResumeTests(unittest.TestCase):
         output = self.copy("back")
         kept = sorted(Path(output, "checkpoints").glob("step-*"))
         self.assertEqual([path.name for path in kept], ["step-00000004", "step-00000006"])
-        runs.Run(1, {**SETTINGS, "run.output": output}, "--resume", str(kept[0])).finish()
+        runs.Run(1, {"run.output": output}, "--resume", str(kept[0])).finish()
         self.assertTrue(runs.final_state(output) == runs.final_state(self.finished))
         self.assertEqual(
             [record["step"] for record in runs.records(output, "step")], list(range(1, 7)))
@@ -57,10 +53,10 @@ class ResumeTests(unittest.TestCase):
     def test_another_number_of_ranks_goes_on_with_it(self):
         output = self.copy("ranks")
         for ranks, epochs in ((2, 4), (3, 5)):
-            settings = {**SETTINGS, "run.output": output, "run.epochs": epochs}
+            settings = {"run.output": output, "run.epochs": epochs}
             runs.Run(ranks, settings, "--resume", "latest").finish()
         straight = f"{self.scratch}/one-rank"
-        runs.Run(1, {**SETTINGS, "run.output": straight, "run.epochs": 5}).finish()
+        runs.Run(1, {"run.output": straight, "run.epochs": 5}).finish()
         pairs = zip(runs.records(output, "step"), runs.records(straight, "step"), strict=True)
         for step, other in pairs:
             self.assertLessEqual(
@@ -74,6 +70,6 @@ class ResumeTests(unittest.TestCase):
         contents[len(contents) // 2] ^= 1
         damaged.write_bytes(contents)
         Path(output, "summary.json").unlink()
-        run = runs.Run(1, {**SETTINGS, "run.output": output}, "--resume", "latest").finish()
+        run = runs.Run(1, {"run.output": output}, "--resume", "latest").finish()
         self.assertEqual(run.text().count(f"{damaged}: expected"), 1, run.text())
         self.assertTrue(runs.final_state(output) == runs.final_state(self.finished))
