@@ -7,12 +7,12 @@ from pathlib import Path
 
 import runs
 
+
 class ResumeTests(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.scratch = runs.scratch_folder(cls)
-        run = runs.Run(1, {"run.output": f"{cls.scratch}/finished"}).finish()
-        cls.finished = run.output
+        cls.finished = runs.Run(1, {"run.output": f"{cls.scratch}/finished"}).finish().output
 
     def copy(self, name):
         output = f"{self.scratch}/{name}"
@@ -30,8 +30,7 @@ class ResumeTests(unittest.TestCase):
 
     def test_more_epochs_take_a_finished_run_further(self):
         output = self.copy("further")
-        further = {"run.output": output, "run.epochs": 5}
-        runs.Run(1, further, "--resume", "latest").finish()
+        runs.Run(1, {"run.output": output, "run.epochs": 5}, "--resume", "latest").finish()
         straight = f"{self.scratch}/straight"
         runs.Run(1, {"run.output": straight, "run.epochs": 5}).finish()
         self.assertEqual(
@@ -53,8 +52,8 @@ class ResumeTests(unittest.TestCase):
     def test_another_number_of_ranks_goes_on_with_it(self):
         output = self.copy("ranks")
         for ranks, epochs in ((2, 4), (3, 5)):
-            settings = {"run.output": output, "run.epochs": epochs}
-            runs.Run(ranks, settings, "--resume", "latest").finish()
+            runs.Run(
+                ranks, {"run.output": output, "run.epochs": epochs}, "--resume", "latest").finish()
         straight = f"{self.scratch}/one-rank"
         runs.Run(1, {"run.output": straight, "run.epochs": 5}).finish()
         pairs = zip(runs.records(output, "step"), runs.records(straight, "step"), strict=True)
