@@ -56,6 +56,8 @@ void ctorch::set_last_error(std::string text) { last_error = std::move(text); }
 
 const char *ct_last_error(void) { return last_error.c_str(); }
 
+void ct_set_last_error(const char *text) { last_error = text; }
+
 ct_status ct_set_thread_count(int32_t count) {
   return guarded([&] { at::set_num_threads(count); });
 }

@@ -22,12 +22,23 @@ void ct_tensor_release(ct_tensor tensor) {
   live_handles.fetch_sub(1, std::memory_order_relaxed);
 }
 
+ct_tensor ct_tensor_retain(ct_tensor tensor) { return wrap(unwrap(tensor)); }
+
 ct_status ct_from_data(const void *data, ct_dtype dtype, const int64_t *shape, int32_t rank,
                        ct_tensor *out) {
   return produce(out, [&] {
     at::Tensor tensor = at::empty(array(shape, rank), scalar_type(dtype));
     if (tensor.numel() > 0) std::memcpy(tensor.mutable_data_ptr(), data, tensor.nbytes());
     return tensor;
+  });
+}
+
+ct_status ct_from_memory(void *data, ct_dtype dtype, const int64_t *shape, int32_t rank, void *owner,
+                         void (*release)(void *owner), ct_tensor *out) {
+  return produce(out, [&] {
+    // The deleter is bound last: nothing after it fails.
+    c10::ScalarType type = scalar_type(dtype);
+    return at::from_blob(data, array(shape, rank), [=](void *) { release(owner); }, type);
   });
 }
 

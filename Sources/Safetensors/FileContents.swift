@@ -3,7 +3,7 @@ import Foundation
 /// The bytes of a file after its header, for as long as this object lives.
 final class FileContents: Sendable {
   /// The whole file where it is mapped, the data after the header where they are in memory.
-  private nonisolated(unsafe) let storage: UnsafeRawBufferPointer  // nobody writes to it
+  private nonisolated(unsafe) let storage: UnsafeMutableRawBufferPointer
   private let isMapped: Bool
   private let dataStart: Int
 
@@ -26,21 +26,32 @@ final class FileContents: Sendable {
 
   deinit {
     if isMapped {
-      munmap(UnsafeMutableRawPointer(mutating: storage.baseAddress), storage.count)
+      munmap(storage.baseAddress, storage.count)
     } else {
-      free(UnsafeMutableRawPointer(mutating: storage.baseAddress))
+      free(storage.baseAddress)
     }
   }
 
   /// The data in `range`, counted from the end of the header.
-  func bytes(in range: Range<Int>) -> UnsafeRawBufferPointer {
-    UnsafeRawBufferPointer(
+  func bytes(in range: Range<Int>) -> UnsafeMutableRawBufferPointer {
+    UnsafeMutableRawBufferPointer(
       rebasing: storage[dataStart + range.lowerBound..<dataStart + range.upperBound])
+  }
+
+  /// Gives the memory of whole pages within `bytes` back, where they are of a mapped file: what was
+  /// written there is lost, and what is read again comes from the file.
+  func forget(_ bytes: UnsafeMutableRawBufferPointer) {
+    guard isMapped, let start = bytes.baseAddress else { return }
+    let pageSize = Int(sysconf(Int32(_SC_PAGESIZE)))
+    let first = (Int(bitPattern: start) + pageSize - 1) / pageSize * pageSize
+    let end = (Int(bitPattern: start) + bytes.count) / pageSize * pageSize
+    guard first < end else { return }
+    madvise(UnsafeMutableRawPointer(bitPattern: first), end - first, MADV_DONTNEED)
   }
 
   private static func read(
     _ file: borrowing FileDescriptor, from start: Int, to end: Int, path: String
-  ) throws -> UnsafeRawBufferPointer {
+  ) throws -> UnsafeMutableRawBufferPointer {
     // Not Swift's own allocation, which ends the process where there is no memory. 64: a cache
     // line.
     var address: UnsafeMutableRawPointer?
@@ -57,6 +68,6 @@ final class FileContents: Sendable {
       free(address)
       throw error
     }
-    return UnsafeRawBufferPointer(buffer)
+    return buffer
   }
 }

@@ -62,13 +62,14 @@ struct FileDescriptor: ~Copyable {
     }
   }
 
-  /// Maps the whole file, private and for reading only.
-  func map(length: Int, path: String) throws -> UnsafeRawBufferPointer {
-    let address = mmap(nil, length, PROT_READ, MAP_PRIVATE, number, 0)
+  /// Maps the whole file. What is written to the memory stays there: the file never changes.
+  func map(length: Int, path: String) throws -> UnsafeMutableRawBufferPointer {
+    let address = mmap(
+      nil, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, number, 0)
     guard let address, address != MAP_FAILED else {
       throw SafetensorsError(file: path, failed: "a file that can be mapped", errno: errno)
     }
-    return UnsafeRawBufferPointer(start: address, count: length)
+    return UnsafeMutableRawBufferPointer(start: address, count: length)
   }
 
   /// Appends all of `bytes`.

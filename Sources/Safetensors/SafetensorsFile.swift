@@ -6,9 +6,9 @@ import Foundation
 public final class SafetensorsFile: Sendable {
   /// How the tensors' bytes are reached.
   public enum Access: Sendable {
-    /// By a private memory map for reading only: bytes are read from the disk when they are first
-    /// used. Should the file be cut while it is open, using them ends the process: for files that
-    /// nothing changes, such as model weights.
+    /// By a private memory map: bytes are read from the disk when they are first used. Should the file
+    /// be cut while it is open, using them ends the process: for files that nothing changes, such as
+    /// model weights.
     case mapped
     /// By reading all of them into memory at once: for files that may vanish, such as checkpoints.
     case inMemory
@@ -72,14 +72,24 @@ public final class SafetensorsFile: Sendable {
   public func withBytes<Value>(
     of name: String, _ body: (UnsafeRawBufferPointer) throws -> Value
   ) throws -> Value {
+    let bytes = contents.bytes(in: try offsets(of: name))
+    return try withExtendedLifetime(self) { try body(UnsafeRawBufferPointer(bytes)) }
+  }
+
+  /// The bytes of a tensor, to be kept and even written to: the file itself does not change.
+  ///
+  /// - Throws: ``SafetensorsError`` where there is no tensor of this name.
+  public func storage(of name: String) throws -> TensorStorage {
+    TensorStorage(file: self, bytes: contents.bytes(in: try offsets(of: name)))
+  }
+
+  private func offsets(of name: String) throws -> Range<Int> {
     guard let index = header.index(of: name) else {
       throw SafetensorsError(
         file: path, tensor: name, expected: "a tensor of this name",
         found: "\(header.tensors.count) tensors of other names")
     }
-    return try withExtendedLifetime(self) {
-      try body(contents.bytes(in: header.tensors[index].offsets))
-    }
+    return header.tensors[index].offsets
   }
 
   /// Reads the header from a copy, even of a file that is mapped: it cannot change meanwhile.
@@ -112,4 +122,25 @@ public final class SafetensorsFile: Sendable {
     }
     return Int(headerLength)
   }
+}
+
+/// The bytes of one tensor of a file, which stay while this object lives. Where the file is mapped,
+/// their memory is given back with it.
+public final class TensorStorage: Sendable {
+  /// Row-major and little-endian; of one owner only if they are written to.
+  public nonisolated(unsafe) let bytes: UnsafeMutableRawBufferPointer
+  private let file: SafetensorsFile
+
+  fileprivate init(file: SafetensorsFile, bytes: UnsafeMutableRawBufferPointer) {
+    self.file = file
+    self.bytes = bytes
+  }
+
+  deinit {
+    file.forget(bytes)
+  }
+}
+
+extension SafetensorsFile {
+  fileprivate func forget(_ bytes: UnsafeMutableRawBufferPointer) { contents.forget(bytes) }
 }

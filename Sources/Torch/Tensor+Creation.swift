@@ -28,6 +28,30 @@ extension Tensor {
     return out
   }
 
+  /// A CPU tensor on memory that belongs to `owner`, which it keeps: nothing is copied, and what is
+  /// written to the tensor is written there.
+  public convenience init(
+    on bytes: UnsafeMutableRawBufferPointer, of owner: AnyObject, dtype: DType, shape: [Int]
+  ) throws {
+    let expected = shape.reduce(dtype.byteCount, *)
+    guard bytes.count == expected, shape.allSatisfy({ $0 >= 0 }),
+      Int(bitPattern: bytes.baseAddress) % dtype.byteCount == 0
+    else {
+      throw TensorError.invalid(
+        operation: "Tensor.init", operands: ["\(bytes.count) bytes"],
+        reason: "\(dtype.rawValue) \(shape) takes \(expected) bytes, aligned to its elements")
+    }
+    var out = ct_tensor(impl: nil)
+    let sizes = shape.c
+    let reference = Unmanaged.passRetained(owner)
+    let status = ct_from_memory(
+      bytes.baseAddress, dtype.c, sizes, Int32(sizes.count), reference.toOpaque(),
+      { if let owner = $0 { Unmanaged<AnyObject>.fromOpaque(owner).release() } }, &out)
+    if status != CT_OK { reference.release() }
+    try check(status, "Tensor.init")
+    self.init(owning: out)
+  }
+
   /// A tensor whose elements all equal `value`.
   public static func full(
     _ value: Double, shape: [Int], dtype: DType = .float32, device: Device = .cpu

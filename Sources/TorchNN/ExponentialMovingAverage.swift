@@ -10,7 +10,7 @@ public final class ExponentialMovingAverage {
 
   /// Averages that start at the present values.
   ///
-  /// - Parameter decay: What is kept of the average at each update, in (0, 1).
+  /// - Parameter decay: What is kept of the average at each update, in [0, 1).
   public init(_ parameters: [Parameter], decay: Double) throws {
     self.parameters = parameters
     self.decay = decay
@@ -29,6 +29,14 @@ public final class ExponentialMovingAverage {
       try average.tensor.scaleInPlace(by: decay)
       try average.tensor.accumulate(parameter.tensor, scale: 1 - decay)
     }
+  }
+
+  /// Runs `body` with the averages in the parameters' place.
+  public func inPlace<Value>(_ body: () throws -> Value) throws -> Value {
+    try swapWithParameters()
+    let result = Result { try body() }
+    try swapWithParameters()
+    return try result.get()
   }
 
   /// Exchanges the averages and the parameters' own values.

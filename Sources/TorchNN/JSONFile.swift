@@ -66,6 +66,11 @@ public struct JSONFile: Sendable {
     try value(key, default: nil, expected: "a list of numbers") { $0.list(of: \.double) }
   }
 
+  /// The object at `key`, all of whose values are texts.
+  public func texts(_ key: String) throws(ModelError) -> [String: String] {
+    try value(key, default: nil, expected: "an object of texts") { $0.object(of: \.string) }
+  }
+
   /// One integer for all of `count` levels, or a list with one for each.
   public func ints(
     _ key: String, perLevel count: Int, default fallback: Int

@@ -48,6 +48,13 @@ enum JSONValue: Decodable, Sendable, CustomStringConvertible {
     return elements.count == values.count ? elements : nil
   }
 
+  /// The object, where `element` finds what it wants in every value.
+  func object<Element>(of element: (JSONValue) -> Element?) -> [String: Element]? {
+    guard case .object(let values) = self else { return nil }
+    let elements = values.compactMapValues(element)
+    return elements.count == values.count ? elements : nil
+  }
+
   /// The value as error messages show it.
   var description: String {
     switch self {

@@ -53,6 +53,9 @@ public struct Conv2d {
       inShape: [inCount, kernel, kernel], outShape: [outCount, inCount, 1, 1])
   }
 
+  /// The type of the weights.
+  public var dtype: DType { weight.dtype }
+
   /// [B, in, H, W] to [B, out, H / stride, W / stride].
   public func callAsFunction(_ x: Tensor) throws -> Tensor {
     let y = try x.conv2d(weight: weight, bias: bias, stride: stride, padding: padding)

@@ -45,9 +45,9 @@ public final class LoRAAdapters {
   /// Copies of another network's adapters, in `dtype`.
   init(copying other: LoRAAdapters, dtype: DType) {
     configuration = other.configuration
-    values = { name, _, _ in
+    values = { name, shape, _ in
       guard let parameter = other.parameters.first(where: { $0.name == name }) else {
-        throw NNError.missingTensor(name: name, source: "the adapters to copy")
+        throw NNError.missingTensor(name: name, expected: shape, source: "the adapters to copy")
       }
       return try parameter.tensor.detached().clone().to(dtype: dtype)
     }
@@ -58,6 +58,17 @@ public final class LoRAAdapters {
     isEnabled = false
     defer { isEnabled = true }
     return try body()
+  }
+
+  /// What the adapter of the layer at `path` adds to its weight, [out, in k k]; `nil` where it has
+  /// none.
+  func update(of path: String) throws -> Tensor? {
+    func matrix(_ part: String) throws -> Tensor? {
+      let tensor = parameters.first { $0.name == "\(path).\(part).weight" }?.tensor
+      return try tensor.map { try $0.detached().reshaped([$0.shape[0], -1]) }
+    }
+    guard let a = try matrix("lora_A"), let b = try matrix("lora_B") else { return nil }
+    return try b.matmul(a) * (configuration.alpha / Double(configuration.rank))
   }
 
   func adapter(for path: String, inShape: [Int], outShape: [Int]) throws -> LoRAAdapter? {
@@ -99,7 +110,8 @@ struct LoRAAdapter {
     -> Tensor
   {
     guard owner.isEnabled else { return output }
-    return try output + apply(a, b) * scale
+    let dtype = output.dtype
+    return try output + apply(a.to(dtype: dtype), b.to(dtype: dtype)) * scale
   }
 }
 

@@ -1,3 +1,4 @@
+import Foundation
 import Safetensors
 import Torch
 
@@ -42,9 +43,10 @@ public final class ParameterStore {
       self.files = files
       values = { name, shape, _ in
         for file in files where file.info(name) != nil {
-          return try .read(name, shape: shape, from: file)
+          return try .map(name, shape: shape, from: file)
         }
-        throw NNError.missingTensor(name: name, source: files.map(\.path).joined(separator: ", "))
+        throw NNError.missingTensor(
+          name: name, expected: shape, source: files.map(\.path).joined(separator: ", "))
       }
     case .random(let seed):
       files = []
@@ -62,9 +64,9 @@ public final class ParameterStore {
   /// - Parameter dtype: The type to hold all of it in.
   public init(copying other: ParameterStore, dtype: DType = .float32) {
     files = []
-    values = { name, _, _ in
+    values = { name, shape, _ in
       guard let position = other.index[name] else {
-        throw NNError.missingTensor(name: name, source: "the network to copy")
+        throw NNError.missingTensor(name: name, expected: shape, source: "the network to copy")
       }
       return try other.parameters[position].tensor.detached().clone()
     }
@@ -78,13 +80,16 @@ public final class ParameterStore {
 
   /// Ends the building of the network.
   ///
+  /// - Parameter ignored: Ends of the names of tensors that files may hold beside the network's.
   /// - Throws: ``NNError`` when the file holds tensors that no layer asked for, or a LoRA target
   ///   named no layer.
-  public func finish() throws {
+  public func finish(ignoring ignored: [String] = []) throws {
     for file in files {
-      let unused = file.names.filter { index[$0] == nil }
+      let unused = file.names.filter { name in
+        index[name] == nil && !ignored.contains { name.hasSuffix(".\($0)") }
+      }
       if !unused.isEmpty {
-        throw NNError.unexpectedTensors(names: unused.sorted(), source: file.path)
+        throw NNError.unexpectedTensors(file.shapes(of: unused), source: file.path)
       }
     }
     try adapters?.finish()
@@ -98,6 +103,29 @@ public final class ParameterStore {
     for parameter in parameters { try parameter.tensor.setRequiresGradient(adapters == nil) }
     for parameter in adapters?.parameters ?? [] { try parameter.tensor.setRequiresGradient(true) }
   }
+
+  /// The paths of the layers that an adapter may be beside: those with a matrix or convolution.
+  public var layers: [String] {
+    parameters.filter { $0.name.hasSuffix(".weight") && $0.tensor.shape.count > 1 }
+      .map { String($0.name.dropLast(".weight".count)) }
+  }
+
+  /// The weights [out, in, ...] with the adapters' updates added: those of the same network without
+  /// adapters.
+  public func merged(_ parameter: Parameter) throws -> Tensor {
+    let path = parameter.name.hasSuffix(".weight") ? parameter.name.dropLast(".weight".count) : ""
+    guard let update = try adapters?.update(of: String(path)) else { return parameter.tensor }
+    let weight = try parameter.tensor.detached()
+    let sum = try weight.to(dtype: .float32) + update.reshaped(weight.shape)
+    return try sum.to(dtype: weight.dtype)
+  }
+
+  /// Writes the network's parameters to a new safetensors file, with the adapters merged.
+  public func writeMerged(to url: URL) throws {
+    try parameters.write(to: url) { try self.merged($0) }
+  }
+
+  func contains(_ name: String) -> Bool { files.contains { $0.info(name) != nil } }
 
   func parameter(_ name: String, shape: [Int], _ initialization: Initialization) throws -> Tensor {
     precondition(index[name] == nil, "two layers ask for the parameter \(name)")
@@ -127,6 +155,9 @@ public struct ParameterPath {
   {
     try store.parameter("\(path).\(name)", shape: shape, initialization)
   }
+
+  /// Whether the files that values come from name a parameter `name` of the layer at this place.
+  public func contains(_ name: String) -> Bool { store.contains("\(path).\(name)") }
 
   /// The adapter of the layer at this place, if the LoRA configuration names it.
   func adapter(inShape: [Int], outShape: [Int]) throws -> LoRAAdapter? {

@@ -98,10 +98,4 @@ import Torch
       try Tensor([1] as [Int64], shape: [1]).setRequiresGradient(true)
     }
   }
-
-  private func leaf(_ values: [Double]) throws -> Tensor {
-    let x = try tensor(values, [values.count])
-    try x.setRequiresGradient(true)
-    return x
-  }
 }

@@ -43,3 +43,10 @@ func tensor(_ values: [Double], _ shape: [Int]) throws -> Tensor {
 func vector(_ values: Double...) throws -> Tensor {
   try Tensor(values, shape: [values.count])
 }
+
+/// A float64 vector that wants a gradient.
+func leaf(_ values: [Double]) throws -> Tensor {
+  let x = try Tensor(values, shape: [values.count])
+  try x.setRequiresGradient(true)
+  return x
+}

@@ -104,7 +104,7 @@ struct CheckpointStoreTests {
       #expect(load([(weight, [2, 3]), (bias, [1])]) == nil)
       #expect(
         load([(weight, [2, 3]), (bias, [1]), ("b", [1])])?
-          .hasPrefix("\(file): tensor b is missing") == true)
+          .hasPrefix("\(file): tensor b [1] is missing") == true)
       #expect(
         load([(bias, [1])])?.hasPrefix("\(file): the model has no place for a.weight") == true)
       #expect(

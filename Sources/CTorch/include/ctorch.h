@@ -28,6 +28,7 @@ typedef struct { ct_device_type type; int32_t index; } ct_device;
 
 // --- Errors, process, devices (device.cpp) ---
 const char *ct_last_error(void);
+void ct_set_last_error(const char *text);
 ct_status ct_set_thread_count(int32_t count);
 int32_t ct_thread_count(void);
 ct_status ct_set_deterministic(bool deterministic);
@@ -42,9 +43,15 @@ const char *ct_libtorch_version(void);
 
 // --- Creation, data, shape (tensor.cpp) ---
 void ct_tensor_release(ct_tensor tensor);
+/// A second handle of the same tensor.
+ct_tensor ct_tensor_retain(ct_tensor tensor);
 /// Copies `data` (contiguous, row-major) into a new CPU tensor.
 ct_status ct_from_data(const void *data, ct_dtype dtype, const int64_t *shape, int32_t rank,
                        ct_tensor *out);
+/// A CPU tensor on `data` itself, which `release(owner)` gives back with the last reference; on
+/// failure it is not called.
+ct_status ct_from_memory(void *data, ct_dtype dtype, const int64_t *shape, int32_t rank, void *owner,
+                         void (*release)(void *owner), ct_tensor *out);
 ct_status ct_full(double value, ct_dtype dtype, ct_device device, const int64_t *shape,
                   int32_t rank, ct_tensor *out);
 /// Standard normal (or uniform in [0, 1)) float32 values on the CPU from a generator seeded with `seed`.
@@ -118,6 +125,17 @@ ct_status ct_backward(ct_tensor root, ct_tensor seed);
 /// The accumulated gradient; {NULL} where there is none.
 ct_status ct_gradient(ct_tensor tensor, ct_tensor *out);
 void ct_clear_gradient(ct_tensor tensor);
+
+// --- Gradient checkpointing (checkpoint.cpp) ---
+/// A closure. `run` owns the handles of its inputs; on failure it has called ct_set_last_error().
+typedef struct {
+  void *context;
+  ct_status (*run)(void *context, const ct_tensor *inputs, int32_t count, ct_tensor *out);
+  void (*release)(void *context);
+} ct_body;
+/// The closure's output for the inputs. Its activations are not kept: backward runs it again, on any
+/// thread. Takes ownership of `body`, also on failure.
+ct_status ct_checkpoint(const ct_tensor *inputs, int32_t count, ct_body body, ct_tensor *out);
 
 // --- Optimizer (optimizer.cpp) ---
 typedef struct {
