@@ -69,7 +69,8 @@ let package = Package(
     .executableTarget(
       name: "PRDPCommand",
       dependencies: [
-        "ClusterConfiguration", "Images", "MPI", "PRDP", "Scenes", "Torch", "Training",
+        "CLIP", "ClusterConfiguration", "Diffusion", "Images", "MPI", "PRDP", "Scenes",
+        "StableDiffusion", "Torch", "Training",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 

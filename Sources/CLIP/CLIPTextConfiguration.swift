@@ -21,6 +21,10 @@ public struct CLIPTextConfiguration: Sendable, Equatable {
   public var activation: Activation
   /// Epsilon of the layer normalisation.
   public var normEpsilon: Double
+  /// Features of a whole text, of a model that projects them; `nil` for one that does not.
+  public var projectionWidth: Int?
+  /// The token whose features stand for the whole text; `nil` for the one of the highest id.
+  public var endToken: Int?
 
   /// An architecture with CLIP's own nonlinearity and epsilon.
   public init(
@@ -35,6 +39,8 @@ public struct CLIPTextConfiguration: Sendable, Equatable {
     self.positionCount = positionCount
     activation = .quickGELU
     normEpsilon = 1e-5
+    projectionWidth = nil
+    endToken = nil
   }
 
   /// Reads a config.json.
@@ -55,6 +61,13 @@ public struct CLIPTextConfiguration: Sendable, Equatable {
         path: path, key: "hidden_act", found: name, supported: "quick_gelu, gelu, silu")
     }
     self.activation = activation
+    let architectures = json.contains("architectures") ? try json.strings("architectures") : []
+    projectionWidth =
+      architectures.contains(Self.projectingArchitecture)
+      ? try json.int("projection_dim", default: 512) : nil
+    // Files from before transformers knew the token say 2, and mean the token of the highest id.
+    let endToken = try json.int("eos_token_id", default: 49407)
+    self.endToken = endToken == Self.unknownEndToken ? nil : endToken
     guard headCount > 0, hiddenWidth > 0, hiddenWidth % headCount == 0 else {
       throw .invalid(
         path: path, key: "num_attention_heads",
@@ -62,15 +75,25 @@ public struct CLIPTextConfiguration: Sendable, Equatable {
     }
   }
 
+  /// The name of the network's class in transformers.
+  public var architecture: String {
+    projectionWidth == nil ? "CLIPTextModel" : Self.projectingArchitecture
+  }
+
   /// The keys and values of config.json.
   public var json: [String: Any] {
     [
-      "architectures": ["CLIPTextModel"], "model_type": "clip_text_model",
+      "architectures": [architecture],
+      "model_type": "clip_text_model",
       "vocab_size": vocabularyCount, "hidden_size": hiddenWidth,
       "intermediate_size": intermediateWidth, "num_hidden_layers": layerCount,
       "num_attention_heads": headCount, "max_position_embeddings": positionCount,
       "hidden_act": activation.rawValue, "layer_norm_eps": normEpsilon,
-      "projection_dim": hiddenWidth,
+      "projection_dim": projectionWidth ?? hiddenWidth,
+      "eos_token_id": endToken ?? Self.unknownEndToken,
     ]
   }
+
+  private static let projectingArchitecture = "CLIPTextModelWithProjection"
+  private static let unknownEndToken = 2
 }

@@ -1,11 +1,12 @@
 import Torch
 import TorchNN
 
-// Shapes: B batch, L tokens, D features, h attention heads.
+// Shapes: B batch, L tokens, D features, P features of a whole text, h attention heads.
 
 /// Turns token ids into features, each token seeing those before it.
 ///
-/// - Source: transformers, models/clip/modeling_clip.py, CLIPTextTransformer.
+/// - Source: transformers, models/clip/modeling_clip.py, CLIPTextModel and
+///   CLIPTextModelWithProjection.
 public struct CLIPTextModel {
   /// The architecture.
   public let configuration: CLIPTextConfiguration
@@ -13,10 +14,27 @@ public struct CLIPTextModel {
   let positionEmbedding: Embedding
   let layers: [CLIPEncoderLayer]
   let finalLayerNorm: LayerNorm
+  let projection: Linear?
 
-  /// The network whose parameters are at `path`, the place that files call `text_model`.
-  public init(_ path: ParameterPath, _ configuration: CLIPTextConfiguration) throws {
+  /// What the network makes of a batch of texts.
+  public struct Output {
+    /// After the final normalisation: [B, L, D].
+    public let last: Tensor
+    /// What went into the last layer, not normalised: [B, L, D].
+    public let penultimate: Tensor
+    /// Features of the whole text at its end token, projected [B, P]; `nil` without projection.
+    public let pooled: Tensor?
+  }
+
+  /// The network whose parameters are below `root`.
+  ///
+  /// - Parameter prefix: Whether all but the projection is below `text_model`, as always but in
+  ///   files of CLIPTextModel that transformers 5 wrote.
+  public init(_ root: ParameterPath, _ configuration: CLIPTextConfiguration, prefix: Bool = true)
+    throws
+  {
     self.configuration = configuration
+    let path = prefix ? root / "text_model" : root
     let (width, embeddings) = (configuration.hiddenWidth, path / "embeddings")
     tokenEmbedding = try Embedding(
       embeddings / "token_embedding", count: configuration.vocabularyCount, width: width)
@@ -27,10 +45,13 @@ public struct CLIPTextModel {
     }
     finalLayerNorm = try LayerNorm(
       path / "final_layer_norm", width: width, eps: configuration.normEpsilon)
+    projection = try configuration.projectionWidth.map {
+      try Linear(root / "text_projection", in: width, out: $0, bias: false)
+    }
   }
 
-  /// Token ids, `B` rows of `L`, to the last hidden states [B, L, D] after the final normalisation.
-  public func callAsFunction(_ tokens: [[Int]], on device: Device = .cpu) throws -> Tensor {
+  /// The features of token ids, `B` rows of `L`.
+  public func callAsFunction(_ tokens: [[Int]], on device: Device = .cpu) throws -> Output {
     let length = tokens.first?.count ?? 0
     guard length <= configuration.positionCount, tokens.allSatisfy({ $0.count == length }) else {
       throw ModelError.wrongInput(
@@ -41,8 +62,28 @@ public struct CLIPTextModel {
     let ids = try Tensor(tokens.flatMap { $0.map(Int64.init) }, shape: [tokens.count, length])
     let positions = try Tensor((0..<length).map(Int64.init), shape: [length])
     var h = try tokenEmbedding(ids.to(device)) + positionEmbedding(positions.to(device))
-    for layer in layers { h = try layer(h) }
-    return try finalLayerNorm(h)
+    var penultimate = h
+    for layer in layers {
+      penultimate = h
+      h = try layer(h)
+    }
+    let last = try finalLayerNorm(h)
+    return Output(last: last, penultimate: penultimate, pooled: try pooled(last, tokens))
+  }
+
+  /// [B, L, D] to [B, P].
+  private func pooled(_ last: Tensor, _ tokens: [[Int]]) throws -> Tensor? {
+    guard let projection else { return nil }
+    let length = last.shape[1]
+    let ends = tokens.enumerated().map { $0 * length + endIndex(of: $1) }
+    return try projection(last.reshaped([-1, last.shape[2]]).selecting(ends))
+  }
+
+  private func endIndex(of tokens: [Int]) -> Int {
+    guard let end = configuration.endToken else {
+      return tokens.indices.max { (tokens[$0], -$0) < (tokens[$1], -$1) } ?? 0
+    }
+    return tokens.firstIndex(of: end) ?? 0
   }
 }
 

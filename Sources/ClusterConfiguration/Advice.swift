@@ -49,14 +49,11 @@ extension Schema {
       "an optimiser step takes in the whole epoch, method.microBatch samples at a time"
     ),
     (
-      ["gradient_checkpointing"], "it is not supported; a lower method.microBatch takes less memory"
-    ),
-    (
-      ["mixed_precision", "precision", "dtype", "fp16", "bf16", "amp", "allow_tf32"],
-      "it is not supported: networks run in float32"
+      ["fp16", "bf16", "amp", "allow_tf32"],
+      "the type of frozen weights is model.dtype; what is trained, and log-probabilities, are float32 "
+        + "and more"
     ),
     (["use_8bit_adam"], "it is not supported: the optimiser is AdamW"),
-    (["use_ema", "ema", "ema_decay"], "it is not supported: no average of the weights is kept"),
     (
       ["report_to", "wandb", "use_wandb", "tracker", "log_with", "tensorboard"],
       "it is not supported: metrics go to metrics.jsonl in run.output"

@@ -85,6 +85,16 @@ extension String: ScalarValue {
   var yaml: String { ScalarText.yaml(self) }
 }
 
+extension Bool: ScalarValue {
+  init?(_ scalar: ScalarText) {
+    // Only YAML 1.2's words: a person who writes `on` may mean the text.
+    guard !scalar.isQuoted, let value = Bool(scalar.text) else { return nil }
+    self = value
+  }
+
+  var yaml: String { "\(self)" }
+}
+
 extension Optional: ConfigurationValue, ScalarValue where Wrapped: ScalarValue {
   init?(_ scalar: ScalarText) {
     if scalar.meaning == .null {

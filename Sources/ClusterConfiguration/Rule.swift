@@ -46,8 +46,8 @@ extension Rule where Value == Double {
   static var decayRate: Rule { Rule("a number in [0, 1)") { $0 >= 0 && $0 < 1 } }
 }
 
-extension Rule where Value == Double? {
-  static func orNull(_ rule: Rule<Double>) -> Rule {
+extension Rule {
+  static func orNull<Wrapped>(_ rule: Rule<Wrapped>) -> Rule where Value == Wrapped? {
     Rule("\(rule.expectation), or null", complaint: { $0.flatMap(rule.complaint) })
   }
 }
@@ -57,6 +57,13 @@ extension Rule where Value == String {
   static var path: Rule {
     Rule("a path", complaint: \.complaintAsText)
   }
+
+  /// A part of a file's name.
+  static var word: Rule { Rule("letters, digits, _ . or -, 64 at most") { $0.isName } }
+}
+
+extension Rule where Value == Bool {
+  static var truth: Rule { Rule("true or false") { _ in true } }
 }
 
 extension Rule where Value: Choice {

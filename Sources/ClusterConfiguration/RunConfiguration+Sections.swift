@@ -52,8 +52,19 @@ extension RunConfiguration {
       ]
     }
 
+    /// The types that frozen weights can have.
+    public enum DType: String, Choice {
+      case float32, float16, bfloat16
+    }
+
     /// A folder in diffusers' format.
     public var path = "Sources/Scenes/Resources/tiny-diffusion"
+    /// The kind of weight files, such as `fp16`; `nil` for those without one in their name.
+    public var variant: String?
+    /// The type of the weights of UNet and text encoders; float32 where the UNet is trained.
+    public var dtype = DType.float32
+    /// Whether gradients compute activations anew: less memory, more time, the same numbers.
+    public var gradientCheckpointing = false
     /// Which weights are trained.
     public var training = Training.lora
     /// The adapters' shape.
@@ -159,6 +170,8 @@ extension RunConfiguration {
     public var epsilon = 1e-8
     /// The averaged gradient is scaled down to this global norm; above 0.
     public var maxGradientNorm = 1.0
+    /// What an average of the trained weights keeps at each step, in [0, 1); `nil` for no average.
+    public var averageDecay: Double?
   }
 
   /// How images are drawn, in training and in evaluation.

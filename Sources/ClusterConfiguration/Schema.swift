@@ -40,6 +40,14 @@ enum Schema {
   static let keys = sections.flatMap(\.keys)
 
   static let relations = [
+    ConfigurationRelation(paths: ["model.dtype", "model.training"]) { configuration in
+      let dtype = configuration.model.dtype
+      guard configuration.model.training == .full, dtype != .float32 else { return [] }
+      return [
+        "model.dtype is \(dtype.rawValue) with model.training: full: steps of the optimiser are lost "
+          + "in so few digits; take float32, or train adapters"
+      ]
+    },
     ConfigurationRelation(paths: ["method.omitLastSteps", "sampler.steps"]) { configuration in
       let omitted = configuration.method.omitLastSteps
       let steps = configuration.sampler.steps
@@ -48,7 +56,7 @@ enum Schema {
         "method.omitLastSteps is \(omitted), not below sampler.steps, which is \(steps): "
           + "no step would be left to train on"
       ]
-    }
+    },
   ]
 
   private static let run = [
@@ -88,6 +96,17 @@ enum Schema {
       "model.path", \.model.path, .path,
       knownAs: ["pretrained_model_name_or_path", "pretrained_model", "model_path", "model_id"],
       "a folder in diffusers' format"),
+    ConfigurationKey(
+      "model.variant", \.model.variant, .orNull(.word), knownAs: ["revision"],
+      "the kind of weight files, such as fp16; null for those without one in their name"),
+    ConfigurationKey(
+      "model.dtype", \.model.dtype, .choice,
+      knownAs: ["mixed_precision", "precision", "torch_dtype", "weight_dtype"],
+      "type of the frozen weights, in which networks compute; adapters are float32"),
+    ConfigurationKey(
+      "model.gradientCheckpointing", \.model.gradientCheckpointing, .truth,
+      mayChangeOnResume: true, knownAs: ["gradient_checkpointing", "activation_checkpointing"],
+      "compute activations anew for the gradient: less memory, more time"),
     ConfigurationKey(
       "model.training", \.model.training, .choice, knownAs: ["use_lora"],
       "train low-rank adapters beside frozen weights, or the full UNet"),
@@ -187,6 +206,10 @@ enum Schema {
       "optimizer.maxGradientNorm", \.optimizer.maxGradientNorm, .above(0),
       knownAs: ["max_grad_norm", "max_norm", "grad_clip", "gradient_clip_val", "clip_grad_norm"],
       "global norm to which a larger averaged gradient is scaled down"),
+    ConfigurationKey(
+      "optimizer.averageDecay", \.optimizer.averageDecay, .orNull(.decayRate),
+      knownAs: ["ema_decay", "use_ema", "ema"],
+      "decay of an average of the weights, which is evaluated and exported; null: none"),
   ]
 
   private static let sampler = [

@@ -1,26 +1,27 @@
 import Torch
 
-// Shapes: B batch, C channels, H W rows and columns of the latents, L D context length and features.
+// Shapes: B batch, C channels, H W rows and columns of the latents.
 
 /// A network that predicts the noise (or velocity) in latents.
 public protocol NoisePredictor {
-  /// The prediction [B, C, H, W] for latents [B, C, H, W] at timesteps [B] with context [B, L, D].
-  func callAsFunction(_ sample: Tensor, timesteps: Tensor, context: Tensor) throws -> Tensor
+  /// The prediction [B, C, H, W] for latents [B, C, H, W] at timesteps [B] with the context of B
+  /// texts.
+  func callAsFunction(_ sample: Tensor, timesteps: Tensor, context: TextContext) throws -> Tensor
 }
 
 /// The text that conditions a batch, and how strongly.
 public struct Conditioning {
-  /// The prompts' features [B, L, D].
-  public let context: Tensor
-  /// The empty prompt's features [1, L, D]; `nil` where guidance is 1 and it plays no part.
-  public let emptyContext: Tensor?
+  /// The prompts, B of them.
+  public let context: TextContext
+  /// The empty prompt; `nil` where guidance is 1 and it plays no part.
+  public let emptyContext: TextContext?
   /// Weight of the difference that the prompt makes, 1 or more.
   public let guidanceScale: Double
 
   /// Conditioning on `context`.
   ///
-  /// - Parameter emptyContext: Not used where the guidance scale is 1.
-  public init(context: Tensor, emptyContext: Tensor, guidanceScale: Double) {
+  /// - Parameter emptyContext: Of one text; not used where the guidance scale is 1.
+  public init(context: TextContext, emptyContext: TextContext, guidanceScale: Double) {
     self.context = context
     self.emptyContext = guidanceScale == 1 ? nil : emptyContext
     self.guidanceScale = guidanceScale
@@ -38,7 +39,7 @@ extension NoisePredictor {
       return try self(sample, timesteps: timesteps, context: conditioning.context)
         .to(dtype: .float64)
     }
-    let empty = try emptyContext.expanded(conditioning.context.shape)
+    let empty = try emptyContext.repeated(conditioning.context.count)
     let both = try self(
       .concatenated([sample, sample]), timesteps: .concatenated([timesteps, timesteps]),
       context: .concatenated([empty, conditioning.context])

@@ -13,21 +13,21 @@ import Foundation
 public struct NoiseSchedule: Sendable, Equatable {
   /// Variance added at each training timestep, in (0, 1): float32 values.
   public let betas: [Double]
-  /// alphabar_t, the product of 1 - beta up to each training timestep, in (0, 1), falling: float32
-  /// values.
+  /// alphabar_t, the product of 1 - beta up to each training timestep, falling, in (0, 1) or 0 at
+  /// the last: float32 values.
   public let alphasCumprod: [Double]
 
   /// The schedule that a configuration describes.
   ///
   /// - Throws: `DiffusionError.invalidValue` unless there is a timestep, every beta lies in (0, 1)
-  ///   and some signal is left at the last timestep.
+  ///   and some signal is left at the last timestep, but for zero terminal SNR.
   public init(_ configuration: SchedulerConfiguration) throws(DiffusionError) {
     let count = configuration.trainTimestepCount
     guard (1...100_000).contains(count) else {
       throw .invalidValue(
         name: "num_train_timesteps", expected: "from 1 to 100000", actual: "\(count)")
     }
-    let betas = Self.betas(configuration)
+    var betas = Self.betas(configuration)
     guard betas.count == count else {
       throw .invalidValue(
         name: "trained_betas", expected: "\(count) betas, one for each training timestep",
@@ -39,13 +39,21 @@ public struct NoiseSchedule: Sendable, Equatable {
         name: "beta at timestep \(wrong)", expected: "from 1e-7 to below 1",
         actual: "\(betas[wrong])")
     }
+    if configuration.rescalesToZeroSNR {
+      guard configuration.predictionType == .velocity, count > 1 else {
+        throw .unsupported(
+          name: "rescale_betas_zero_snr", value: "true",
+          advice: "where nothing but noise is left, a network must predict velocity")
+      }
+      betas = Self.rescaledToZeroSNR(betas)
+    }
     self.betas = betas.map(Double.init)
     var product = 1.0
     self.alphasCumprod = betas.map { beta in
       product *= Double(1 - beta)
       return Double(Float(product))
     }
-    guard let last = alphasCumprod.last, last > 0 else {
+    guard let last = alphasCumprod.last, last > 0 || configuration.rescalesToZeroSNR else {
       throw .invalidValue(
         name: "alphabar at timestep \(count - 1)", expected: "above 0: use smaller betas",
         actual: "\(product)")
@@ -70,6 +78,26 @@ public struct NoiseSchedule: Sendable, Equatable {
         return cosine * cosine
       }
       return (0..<count).map { Float(min(1 - alphaBar($0 + 1) / alphaBar($0), 0.999)) }
+    }
+  }
+
+  /// Betas that leave nothing of the signal at the last timestep, and all else about as it was.
+  ///
+  /// - Source: Lin et al., "Common Diffusion Noise Schedules and Sample Steps are Flawed",
+  ///   Algorithm 1; diffusers 0.42.1, scheduling_ddim.py, `rescale_zero_terminal_snr`.
+  private static func rescaledToZeroSNR(_ betas: [Float]) -> [Float] {
+    var product = 1.0
+    let roots = betas.map { beta in
+      product *= Double(1 - beta)
+      return Float(product).squareRoot()
+    }
+    guard let first = roots.first, let last = roots.last else { return betas }
+    let products = roots.map { root in
+      let shifted = (root - last) * (first / (first - last))
+      return shifted * shifted
+    }
+    return products.indices.map { index in
+      1 - (index == 0 ? products[0] : products[index] / products[index - 1])
     }
   }
 

@@ -10,6 +10,8 @@ public struct SampledStep {
   public let gaussian: GaussianSteps
   /// x_t [B, C, H, W], float32.
   public let sample: Tensor
+  /// The guided prediction [B, C, H, W], float64.
+  public let prediction: Tensor
   /// The mean of x_{t-1} [B, C, H, W], float64.
   public let mean: Tensor
   /// x_{t-1} [B, C, H, W], float32.
@@ -35,7 +37,7 @@ extension SamplingPlan {
     func slice(_ index: Int) throws -> Tensor {
       try noise.narrowed(axis: 1, index..<index + 1).reshaped([shape[0]] + shape[2...])
     }
-    var sample = try slice(0)
+    var sample = try slice(0) * initialDeviation
     for (index, step) in steps.enumerated() {
       let gaussian = try GaussianSteps(
         Array(repeating: step, count: shape[0]), on: noise.device)
@@ -44,7 +46,9 @@ extension SamplingPlan {
       let mean = try gaussian.mean(sample: sample, prediction: prediction)
       let next = try (mean + slice(index + 1) * step.sigma).to(dtype: .float32)
       try observe(
-        SampledStep(index: index, gaussian: gaussian, sample: sample, mean: mean, next: next))
+        SampledStep(
+          index: index, gaussian: gaussian, sample: sample, prediction: prediction, mean: mean,
+          next: next))
       sample = next
     }
     return sample

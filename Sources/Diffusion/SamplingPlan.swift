@@ -4,9 +4,9 @@
 /// `sampleCoefficient * x_t + predictionCoefficient * prediction` and standard deviation `sigma` in
 /// every latent element.
 public struct SamplingStep: Sendable, Equatable {
-  /// The training timestep that the network is asked about.
-  public let timestep: Int
-  /// alphabar at the timestep, in (0, 1).
+  /// The training timestep that the network is asked about; whole but with interpolation.
+  public let timestep: Double
+  /// alphabar at the timestep, in [0, 1).
   public let alphaCumprod: Double
   /// alphabar where the step ends, in (0, 1].
   public let previousAlphaCumprod: Double
@@ -23,13 +23,13 @@ public struct SamplingStep: Sendable, Equatable {
 
 /// All steps of a sampling run, noisiest first.
 ///
-/// The steps are DDIM's; at eta = 1 they are DDPM's ancestral steps, but for the last one where
-/// `set_alpha_to_one` is false. A step ends `trainTimestepCount / stepCount` timesteps below its
-/// own, as in DDIMScheduler. Where the spacing does not divide evenly (`linspace`, some `trailing`)
-/// that is not quite the next step's timestep, which DDPMScheduler would take.
+/// The steps are DDIM's; at eta = 1 they are DDPM's ancestral steps, which are also those of
+/// EulerAncestralDiscreteScheduler: it keeps x_t / sqrt(alphabar_t), and is no other process. What
+/// differs is where a step ends: `trainTimestepCount / stepCount` timesteps below its own in
+/// DDIMScheduler, at the next step's timestep and at last at the clean end in the other two.
 ///
 /// - Source: Song et al., "Denoising Diffusion Implicit Models", equations 12 and 16; diffusers
-///   0.42.1, `DDIMScheduler.step`.
+///   0.42.1, `step` of the three schedulers.
 public struct SamplingPlan: Sendable, Equatable {
   /// What the prediction in the steps' means is.
   public let predictionType: PredictionType
@@ -37,6 +37,8 @@ public struct SamplingPlan: Sendable, Equatable {
   public let eta: Double
   /// The steps in the order of sampling, noisiest first.
   public let steps: [SamplingStep]
+  /// Deviation of the noise that a run starts from, above 0: 1, or just below.
+  public let initialDeviation: Double
 
   /// Plans a run of `stepCount` steps.
   ///
@@ -47,28 +49,65 @@ public struct SamplingPlan: Sendable, Equatable {
     guard (0...1).contains(eta) else {
       throw .invalidValue(name: "eta", expected: "from 0 to 1", actual: "\(eta)")
     }
-    let alphasCumprod = try NoiseSchedule(configuration).alphasCumprod
-    let timesteps = try configuration.timestepSpacing.timesteps(
-      stepCount: stepCount, trainTimestepCount: alphasCumprod.count,
-      offset: configuration.stepsOffset)
-    let stride = alphasCumprod.count / stepCount
-    let finalAlphaCumprod = configuration.setAlphaToOne ? 1 : alphasCumprod[0]
-
+    let levels = try NoiseLevels(configuration, stepCount: stepCount)
     self.predictionType = configuration.predictionType
     self.eta = eta
-    self.steps = timesteps.map { timestep in
-      let previous = timestep - stride
-      return SamplingStep(
-        timestep: timestep, alphaCumprod: alphasCumprod[timestep],
-        previousAlphaCumprod: previous >= 0 ? alphasCumprod[previous] : finalAlphaCumprod,
-        eta: eta, predictionType: configuration.predictionType)
+    self.initialDeviation = levels.initialDeviation
+    self.steps = zip(levels.timesteps, zip(levels.alphasCumprod, levels.previousAlphasCumprod)).map
+    {
+      SamplingStep(
+        timestep: $0, alphaCumprod: $1.0, previousAlphaCumprod: $1.1, eta: eta,
+        predictionType: configuration.predictionType)
+    }
+  }
+}
+
+/// Where the steps of a plan begin and end, as a scheduler has it.
+private struct NoiseLevels {
+  let timesteps: [Double]
+  let alphasCumprod: [Double]
+  let previousAlphasCumprod: [Double]
+  var initialDeviation = 1.0
+
+  init(_ configuration: SchedulerConfiguration, stepCount: Int) throws(DiffusionError) {
+    let table = try NoiseSchedule(configuration).alphasCumprod
+    let spacing = configuration.timestepSpacing
+    let whole = try spacing.timesteps(
+      stepCount: stepCount, trainTimestepCount: table.count, offset: configuration.stepsOffset)
+    switch configuration.kind {
+    case .ddim:
+      let stride = table.count / stepCount
+      let last = configuration.setAlphaToOne ? 1 : table[0]
+      timesteps = whole.map(Double.init)
+      alphasCumprod = whole.map { table[$0] }
+      previousAlphasCumprod = whole.map { $0 >= stride ? table[$0 - stride] : last }
+    case .ddpm:
+      timesteps = whole.map(Double.init)
+      alphasCumprod = whole.map { table[$0] }
+      previousAlphasCumprod = alphasCumprod.dropFirst() + [1]
+    case .eulerAncestral:
+      timesteps =
+        spacing == .linspace
+        ? TimestepSpacing.evenlySpaced(stepCount: stepCount, trainTimestepCount: table.count)
+        : whole.map(Double.init)
+      // Noise to signal, sigma, is what is interpolated. Without signal it would be infinite.
+      let sigmas = table.map { ((1 - $0) / max($0, 0x1p-24)).squareRoot() }
+      alphasCumprod = timesteps.map { timestep in
+        let (below, part) = (Int(timestep), timestep - timestep.rounded(.down))
+        let above = min(below + 1, sigmas.count - 1)
+        let sigma = sigmas[below] + part * (sigmas[above] - sigmas[below])
+        return 1 / (1 + sigma * sigma)
+      }
+      previousAlphasCumprod = alphasCumprod.dropFirst() + [1]
+      // diffusers starts these two from sigma times the noise, not sqrt(1 + sigma^2) times.
+      if spacing != .leading { initialDeviation = (1 - alphasCumprod[0]).squareRoot() }
     }
   }
 }
 
 extension SamplingStep {
   init(
-    timestep: Int, alphaCumprod: Double, previousAlphaCumprod: Double, eta: Double,
+    timestep: Double, alphaCumprod: Double, previousAlphaCumprod: Double, eta: Double,
     predictionType: PredictionType
   ) {
     let variance =
@@ -77,13 +116,11 @@ extension SamplingStep {
     // to the same: no variance there. It is never negative, since alphabar falls with the timestep.
     let sigma = eta * variance.squareRoot()
 
-    // mu = sqrt(previous) x_0 + direction * noise, with x_0 = (x_t - sqrt(1 - alphabar) noise) /
-    // sqrt(alphabar).
+    // mu = sqrt(previous) x_0 + direction * noise
     let signal = alphaCumprod.squareRoot()
     let noise = (1 - alphaCumprod).squareRoot()
+    let previousSignal = previousAlphaCumprod.squareRoot()
     let direction = max(0, 1 - previousAlphaCumprod - sigma * sigma).squareRoot()
-    let ofSample = previousAlphaCumprod.squareRoot() / signal
-    let ofNoise = direction - ofSample * noise
 
     self.timestep = timestep
     self.alphaCumprod = alphaCumprod
@@ -91,12 +128,14 @@ extension SamplingStep {
     self.sigma = sigma
     switch predictionType {
     case .epsilon:
-      self.sampleCoefficient = ofSample
-      self.predictionCoefficient = ofNoise
+      // x_0 = (x_t - sqrt(1 - alphabar) noise) / sqrt(alphabar)
+      self.sampleCoefficient = previousSignal / signal
+      self.predictionCoefficient = direction - previousSignal / signal * noise
     case .velocity:
-      // noise = sqrt(alphabar) v + sqrt(1 - alphabar) x_t
-      self.sampleCoefficient = ofSample + ofNoise * noise
-      self.predictionCoefficient = ofNoise * signal
+      // x_0 = sqrt(alphabar) x_t - sqrt(1 - alphabar) v, noise = sqrt(alphabar) v + sqrt(1 -
+      // alphabar) x_t: also where alphabar is 0.
+      self.sampleCoefficient = previousSignal * signal + direction * noise
+      self.predictionCoefficient = direction * signal - previousSignal * noise
     }
   }
 }

@@ -40,6 +40,13 @@ public enum TimestepSpacing: String, Sendable, Codable, CaseIterable {
     return timesteps
   }
 
+  /// `linspace` without rounding, as float32 has it.
+  static func evenlySpaced(stepCount: Int, trainTimestepCount: Int) -> [Double] {
+    guard stepCount > 1 else { return [0] }
+    let stride = Double(trainTimestepCount - 1) / Double(stepCount - 1)
+    return (0..<stepCount).reversed().map { Double(Float(Double($0) * stride)) }
+  }
+
   private func spread(_ stepCount: Int, over trainTimestepCount: Int, offset: Int) -> [Int] {
     let total = Double(trainTimestepCount)
     // Ties go to the even neighbour, as NumPy rounds.

@@ -20,7 +20,10 @@ struct PRDPCommand: ParsableCommand {
         prdp --generate-completion-script bash > prdp.bash
       """,
     version: "0.1.0",
-    subcommands: [Train.self, Calibrate.self, Pretrain.self, Config.self, ScenesCommand.self])
+    subcommands: [
+      Train.self, Calibrate.self, ExportCommand.self, Sample.self, Inspect.self, Tokenize.self,
+      Bench.self, Pretrain.self, Config.self, ScenesCommand.self,
+    ])
 
   static func main() {
     do {

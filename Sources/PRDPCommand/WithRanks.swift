@@ -27,10 +27,26 @@ func refusingBadInput<Result>(_ body: () throws -> Result) throws -> Result {
 }
 
 /// Writes text to standard output at once, also into a pipe, and ends its last line where it has
-/// not; a reader that went away is ignored.
+/// not. A reader that went away is ignored; any other failure, such as a full disk, ends the process
+/// with 2.
 func say(_ text: String) {
-  let end = text.hasSuffix("\n") ? "" : "\n"
-  try? FileHandle.standardOutput.write(contentsOf: Data((text + end).utf8))
+  var bytes = Array((text.hasSuffix("\n") ? text : text + "\n").utf8)[...]
+  while !bytes.isEmpty {
+    let count = bytes.withUnsafeBytes { write(STDOUT_FILENO, $0.baseAddress, $0.count) }
+    if count < 0, errno == EINTR { continue }
+    if count < 0, errno == EAGAIN {
+      // Someone who shares the output made it so that writing does not wait.
+      var output = pollfd(fd: STDOUT_FILENO, events: Int16(POLLOUT), revents: 0)
+      _ = poll(&output, 1, -1)
+      continue
+    }
+    guard count > 0 else {
+      guard errno != EPIPE else { return }
+      complain("standard output: cannot be written: \(String(cString: strerror(errno)))")
+      exit(2)
+    }
+    bytes = bytes.dropFirst(count)
+  }
 }
 
 /// Writes an error to standard error.

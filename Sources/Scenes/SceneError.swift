@@ -26,7 +26,8 @@ extension SceneError: CustomStringConvertible {
     case .promptCount(let imageCount, let promptCount):
       "expected one prompt for each image, got \(promptCount) prompts for \(imageCount) images"
     case .imageSize(let imageIndex, let width, let height, let expected):
-      "image \(imageIndex) must be \(expected)x\(expected) pixels, got \(width)x\(height)"
+      "image \(imageIndex) must be \(expected)x\(expected) pixels or a whole number of times as large, "
+        + "got \(width)x\(height)"
     case .unwritable(let path, let reason):
       "the prompts could not be written to \(path) (\(reason)): "
         + "check that the folder is writable and has space"

@@ -20,10 +20,13 @@ struct Attention {
     _ path: ParameterPath, width: Int, contextWidth: Int? = nil, headCount: Int, bias: Bool = false
   ) throws {
     let contextWidth = contextWidth ?? width
-    query = try Linear(path / "to_q", in: width, out: width, bias: bias)
-    key = try Linear(path / "to_k", in: contextWidth, out: width, bias: bias)
-    value = try Linear(path / "to_v", in: contextWidth, out: width, bias: bias)
-    out = try Linear(path / "to_out" / 0, in: width, out: width)
+    // Autoencoders of 2022 have other names; diffusers reads them too.
+    let isOld = (path / "proj_attn").contains("weight")
+    func child(_ name: String, _ old: String) -> ParameterPath { path / (isOld ? old : name) }
+    query = try Linear(child("to_q", "query"), in: width, out: width, bias: bias)
+    key = try Linear(child("to_k", "key"), in: contextWidth, out: width, bias: bias)
+    value = try Linear(child("to_v", "value"), in: contextWidth, out: width, bias: bias)
+    out = try Linear(child("to_out.0", "proj_attn"), in: width, out: width)
     self.headCount = headCount
   }
 

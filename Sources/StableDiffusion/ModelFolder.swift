@@ -1,64 +1,168 @@
 import Foundation
+import Safetensors
 import TorchNN
 
 /// The places of a model's files in diffusers' layout.
 public struct ModelFolder: Sendable {
   /// The folder that holds `model_index.json`.
   public let path: String
+  /// The kind of weight files to take, such as `fp16`; `nil` for those without one in their name.
+  public let variant: String?
+
+  /// A network, in a folder of its own of this name.
+  public enum Network: String, CaseIterable, Sendable {
+    case unet, vae
+    case textEncoder = "text_encoder"
+    case secondTextEncoder = "text_encoder_2"
+
+    static let textEncoders = [textEncoder, secondTextEncoder]
+
+    /// The weight file's name up to the variant.
+    var weightsName: String {
+      switch self {
+      case .unet, .vae: "diffusion_pytorch_model"
+      case .textEncoder, .secondTextEncoder: "model"
+      }
+    }
+  }
 
   /// The folders that every model has.
   static let parts = ["unet", "vae", "text_encoder", "tokenizer", "scheduler"]
 
   /// The layout below `path`.
-  public init(path: String) {
+  public init(path: String, variant: String? = nil) {
     self.path = path
+    self.variant = variant
   }
 
   var index: String { "\(path)/model_index.json" }
-  var tokenizer: String { "\(path)/tokenizer" }
   var schedulerConfiguration: String { "\(path)/scheduler/scheduler_config.json" }
-  var textEncoderConfiguration: String { "\(path)/text_encoder/config.json" }
-  var textEncoderWeights: String { "\(path)/text_encoder/model.safetensors" }
-  var unetConfiguration: String { "\(path)/unet/config.json" }
-  var unetWeights: String { "\(path)/unet/diffusion_pytorch_model.safetensors" }
-  var autoencoderConfiguration: String { "\(path)/vae/config.json" }
-  var autoencoderWeights: String { "\(path)/vae/diffusion_pytorch_model.safetensors" }
+
+  /// The networks that the folder has: Stable Diffusion XL has two text encoders.
+  public var networks: [Network] {
+    Network.allCases.filter { $0 != .secondTextEncoder || isFolder($0.rawValue) }
+  }
+
+  func tokenizer(of network: Network) -> String {
+    network == .secondTextEncoder ? "\(path)/tokenizer_2" : "\(path)/tokenizer"
+  }
+
+  func configuration(of network: Network) -> String {
+    "\(path)/\(network.rawValue)/config.json"
+  }
+
+  /// The file that all of a network's weights go to.
+  public func weights(of network: Network) -> String {
+    "\(path)/\(network.rawValue)/\(network.weightsName).safetensors"
+  }
 
   /// The files that hold weights, which with their configurations make the model what it is.
-  public var weightFiles: [String] { [textEncoderWeights, unetWeights, autoencoderWeights] }
+  ///
+  /// - Throws: ``ModelError``.
+  public func weightFiles() throws(ModelError) -> [String] {
+    var files: [String] = []
+    for network in networks { files += try weightFiles(of: network) }
+    return files
+  }
+
+  /// The files that hold a network's weights: one, or those that its index names.
+  ///
+  /// - Throws: ``ModelError`` where there are none.
+  public func weightFiles(of network: Network) throws(ModelError) -> [String] {
+    let folder = "\(path)/\(network.rawValue)"
+    let name = network.weightsName
+    let file = variant.map { "\(name).\($0).safetensors" } ?? "\(name).safetensors"
+    if exists("\(folder)/\(file)") { return ["\(folder)/\(file)"] }
+    let index = indexFile(of: network)
+    guard exists(index) else { throw noWeights(network, expected: file) }
+    let shards = try Set(JSONFile(path: index).texts("weight_map").values).sorted()
+    for shard in shards where shard.contains("/") || !exists("\(folder)/\(shard)") {
+      throw .invalid(
+        path: index, key: "weight_map", expected: "of files beside it",
+        found: "\(shard), which is not there")
+    }
+    return shards.map { "\(folder)/\($0)" }
+  }
+
+  /// The file that names the files of a network whose weights are in several.
+  func indexFile(of network: Network) -> String {
+    let ending = variant.map { "index.\($0).json" } ?? "index.json"
+    return "\(path)/\(network.rawValue)/\(network.weightsName).safetensors.\(ending)"
+  }
+
+  private func noWeights(_ network: Network, expected: String) -> ModelError {
+    let folder = "\(path)/\(network.rawValue)"
+    let found = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+    let variants = Set(found.compactMap { Self.variant(of: $0, name: network.weightsName) })
+    let advice =
+      if !variants.isEmpty {
+        "there are weights of the variant \(variants.sorted().joined(separator: ", ")): "
+          + "name it (model.variant, --variant)"
+      } else if found.contains(where: { $0.hasSuffix(".bin") || $0.hasSuffix(".ckpt") }) {
+        ".bin and .ckpt are refused, since reading them runs code: convert them with diffusers' "
+          + "save_pretrained"
+      } else {
+        "weights must be in safetensors files"
+      }
+    return .unreadable(path: "\(folder)/\(expected)", reason: "no such file; \(advice)")
+  }
+
+  /// `fp16` of `model.fp16.safetensors`, of its shards and of their index.
+  private static func variant(of file: String, name: String) -> String? {
+    guard file.hasPrefix("\(name).") else { return nil }
+    let parts = file.dropFirst(name.count + 1).split(separator: ".")
+    switch parts.count {
+    case 2 where parts[1] == "safetensors":
+      return parts[0].split(separator: "-").first.map(String.init)
+    case 4 where parts[0] == "safetensors" && parts[1] == "index": return String(parts[2])
+    default: return nil
+    }
+  }
 
   /// Refuses a folder that is not there or lacks a part.
   func requireParts() throws(ModelError) {
-    let manager = FileManager.default
-    var isFolder: ObjCBool = false
-    guard manager.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue else {
+    guard isFolder("") else {
       throw .unreadable(
         path: path,
-        reason: "no such model folder; model.path must name a folder in diffusers' "
-          + "layout with unet, vae, text_encoder, tokenizer and scheduler")
+        reason: "no such model folder; expected one in diffusers' layout with unet, vae, "
+          + "text_encoder, tokenizer and scheduler")
     }
-    for part in Self.parts {
-      guard manager.fileExists(atPath: "\(path)/\(part)", isDirectory: &isFolder),
-        isFolder.boolValue
-      else {
-        throw .unreadable(
-          path: path,
-          reason: "has no folder \(part); is it a Stable Diffusion model in "
-            + "diffusers' layout?")
-      }
-    }
-    for file in weightFiles where !manager.fileExists(atPath: file) {
+    for part in Self.parts + (isFolder("text_encoder_2") ? ["tokenizer_2"] : [])
+    where !isFolder(part) {
       throw .unreadable(
-        path: file,
-        reason: "no such file; weights must be in safetensors files "
-          + "(.bin and .ckpt are refused: convert them with diffusers' save_pretrained)")
+        path: path,
+        reason: "has no folder \(part); is it a Stable Diffusion model in diffusers' layout?")
     }
+    _ = try weightFiles()
   }
+
+  private func isFolder(_ part: String) -> Bool {
+    var isFolder: ObjCBool = false
+    return FileManager.default.fileExists(atPath: "\(path)/\(part)", isDirectory: &isFolder)
+      && isFolder.boolValue
+  }
+
+  private func exists(_ file: String) -> Bool { FileManager.default.fileExists(atPath: file) }
 
   func contents(of file: String) throws(ModelError) -> Data {
     guard let data = FileManager.default.contents(atPath: file) else {
       throw .unreadable(path: file, reason: "no such file, or not readable")
     }
     return data
+  }
+}
+
+extension ModelFolder {
+  /// The paths of the UNet's layers that an adapter may be beside, as its weight files name them.
+  public func unetLayers() throws -> [String] {
+    try files(of: .unet).flatMap { file in
+      file.names.filter { $0.hasSuffix(".weight") && (file.info($0)?.shape.count ?? 0) > 1 }
+        .map { String($0.dropLast(".weight".count)) }
+    }
+  }
+
+  /// The files that hold a network's weights, open.
+  func files(of network: Network) throws -> [SafetensorsFile] {
+    try weightFiles(of: network).map { try SafetensorsFile(URL(filePath: $0)) }
   }
 }

@@ -8,42 +8,44 @@ extension StableDiffusionModel {
   /// - Throws: ``ModelError`` or a file's error; the folder may then be incomplete.
   public func save(to folder: String) throws {
     let layout = ModelFolder(path: folder)
-    try layout.createParts()
-    try tokenizer.write(to: URL(filePath: layout.tokenizer))
-    try scheduler.json().write(to: URL(filePath: layout.schedulerConfiguration))
-    try layout.write(textEncoder.configuration.json, to: layout.textEncoderConfiguration)
-    try layout.write(unet.configuration.json, to: layout.unetConfiguration)
-    try layout.write(autoencoder.configuration.json, to: layout.autoencoderConfiguration)
-    try textEncoderParameters.parameters.write(to: URL(filePath: layout.textEncoderWeights))
-    try unetParameters.parameters.write(to: URL(filePath: layout.unetWeights))
-    try autoencoderParameters.parameters.write(to: URL(filePath: layout.autoencoderWeights))
-    try layout.write(
-      [
-        "_class_name": "StableDiffusionPipeline", "_diffusers_version": "0.42.1",
-        "tokenizer": ["transformers", "CLIPTokenizer"],
-        "text_encoder": ["transformers", "CLIPTextModel"],
-        "unet": ["diffusers", "UNet2DConditionModel"], "vae": ["diffusers", "AutoencoderKL"],
-        "scheduler": ["diffusers", "DDIMScheduler"], "safety_checker": [NSNull(), NSNull()],
-        "feature_extractor": [NSNull(), NSNull()], "requires_safety_checker": false,
-      ], to: layout.index)
-  }
-}
-
-extension ModelFolder {
-  fileprivate func createParts() throws(ModelError) {
-    for part in Self.parts {
-      do {
-        try FileManager.default.createDirectory(
-          atPath: "\(path)/\(part)", withIntermediateDirectories: true)
-      } catch {
-        throw .unreadable(path: "\(path)/\(part)", reason: error.localizedDescription)
-      }
+    var index: [String: Any] = [
+      "_class_name": "StableDiffusionPipeline", "_diffusers_version": "0.42.1",
+      "unet": ["diffusers", "UNet2DConditionModel"], "vae": ["diffusers", "AutoencoderKL"],
+      "scheduler": ["diffusers", scheduler.kind.rawValue], "feature_extractor": Self.noPart,
+    ]
+    var networks: [(ModelFolder.Network, [String: Any], ParameterStore)] = [
+      (.unet, unet.configuration.json, unetParameters),
+      (.vae, autoencoder.configuration.json, autoencoderParameters),
+    ]
+    for (network, text) in zip(ModelFolder.Network.textEncoders, textEncoders) {
+      networks.append((network, text.model.configuration.json, text.parameters))
+      let tokenizer = URL(filePath: layout.tokenizer(of: network))
+      try layout.createFolder(tokenizer.path)
+      try text.tokenizer.write(to: tokenizer)
+      index[tokenizer.lastPathComponent] = ["transformers", "CLIPTokenizer"]
+      index[network.rawValue] = ["transformers", text.model.configuration.architecture]
     }
+    if textEncoders.count > 1 {
+      index["_class_name"] = "StableDiffusionXLPipeline"
+      index["image_encoder"] = Self.noPart
+      index["force_zeros_for_empty_prompt"] = emptyIsZero
+    } else {
+      index["safety_checker"] = Self.noPart
+      index["requires_safety_checker"] = false
+    }
+
+    for (network, json, parameters) in networks {
+      let configuration = layout.configuration(of: network)
+      try layout.createFolder((configuration as NSString).deletingLastPathComponent)
+      try layout.write(json, to: configuration)
+      try parameters.parameters.write(to: URL(filePath: layout.weights(of: network)))
+    }
+    let schedulerFile = layout.schedulerConfiguration
+    try layout.createFolder((schedulerFile as NSString).deletingLastPathComponent)
+    try scheduler.json().write(to: URL(filePath: schedulerFile))
+    try layout.write(index, to: layout.index)
   }
 
-  fileprivate func write(_ object: [String: Any], to file: String) throws {
-    let data = try JSONSerialization.data(
-      withJSONObject: object, options: [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes])
-    try data.write(to: URL(filePath: file))
-  }
+  /// How diffusers writes that a pipeline lacks a part.
+  private static var noPart: [Any] { [NSNull(), NSNull()] }
 }

@@ -1,7 +1,28 @@
 import Torch
 import TorchNN
 
-// Shapes: B batch, C channels, H W rows and columns, E width of the time embedding, L context length.
+// Shapes: B batch, C channels, H W rows and columns, E width of the time embedding, L D context
+// length and features.
+
+/// What conditions every block.
+struct BlockConditions {
+  /// The time embedding after its nonlinearity [B, E].
+  let time: Tensor
+  /// The text's features [B, L, D].
+  let context: Tensor
+  /// Whether gradients compute activations inside the blocks' layers anew.
+  let recompute: Bool
+
+  func run(_ resnet: ResnetBlock2D, _ x: Tensor) throws -> Tensor {
+    guard recompute else { return try resnet(x, time: time) }
+    return try recomputed([x, time]) { try resnet($0[0], time: $0[1]) }
+  }
+
+  func run(_ attention: Transformer2DModel, _ x: Tensor) throws -> Tensor {
+    guard recompute else { return try attention(x, context: context) }
+    return try recomputed([x, context]) { try attention($0[0], context: $0[1]) }
+  }
+}
 
 /// What all blocks of one level of the UNet share.
 struct UNetLevel {
@@ -49,12 +70,12 @@ struct DownBlock2D {
   }
 
   /// - Returns: The output and every intermediate state that the way up will want.
-  func callAsFunction(_ x: Tensor, time: Tensor, context: Tensor) throws -> (Tensor, [Tensor]) {
+  func callAsFunction(_ x: Tensor, _ conditions: BlockConditions) throws -> (Tensor, [Tensor]) {
     var h = x
     var states: [Tensor] = []
     for (index, resnet) in resnets.enumerated() {
-      h = try resnet(h, time: time)
-      if !attentions.isEmpty { h = try attentions[index](h, context: context) }
+      h = try conditions.run(resnet, h)
+      if !attentions.isEmpty { h = try conditions.run(attentions[index], h) }
       states.append(h)
     }
     if let downsampler {
@@ -103,8 +124,9 @@ struct UNetMidBlock2DCrossAttn {
     resnet1 = try level.resnet(path / "resnets" / 1, in: level.channels)
   }
 
-  func callAsFunction(_ x: Tensor, time: Tensor, context: Tensor) throws -> Tensor {
-    try resnet1(attention(resnet0(x, time: time), context: context), time: time)
+  func callAsFunction(_ x: Tensor, _ conditions: BlockConditions) throws -> Tensor {
+    let h = try conditions.run(attention, conditions.run(resnet0, x))
+    return try conditions.run(resnet1, h)
   }
 }
 
@@ -136,13 +158,13 @@ struct UpBlock2D {
   }
 
   /// - Parameter states: The states of the way down; this block takes its share off the end.
-  func callAsFunction(_ x: Tensor, states: inout [Tensor], time: Tensor, context: Tensor) throws
+  func callAsFunction(_ x: Tensor, states: inout [Tensor], _ conditions: BlockConditions) throws
     -> Tensor
   {
     var h = x
     for (index, resnet) in resnets.enumerated() {
-      h = try resnet(.concatenated([h, states.removeLast()], axis: 1), time: time)
-      if !attentions.isEmpty { h = try attentions[index](h, context: context) }
+      h = try conditions.run(resnet, .concatenated([h, states.removeLast()], axis: 1))
+      if !attentions.isEmpty { h = try conditions.run(attentions[index], h) }
     }
     return try upsampler?(h) ?? h
   }

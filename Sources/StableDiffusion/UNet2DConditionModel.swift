@@ -1,19 +1,21 @@
+import Diffusion
 import Foundation
 import Torch
 import TorchNN
 
-// Shapes: B batch, C channels, H W rows and columns, E width of the time embedding, L D context
-// length and features.
+// Shapes: B batch, C channels, H W rows and columns, E width of the time embedding.
 
 /// Predicts the noise in latents from their noise level and a text.
 ///
 /// - Source: diffusers, models/unets/unet_2d_condition.py.
-public struct UNet2DConditionModel {
+public struct UNet2DConditionModel: NoisePredictor {
   /// The architecture.
   public let configuration: UNetConfiguration
+  /// Whether gradients compute the blocks' activations anew, which takes less memory and more time.
+  public var recomputesActivations = false
   let convIn: Conv2d
-  let timeEmbedding1: Linear
-  let timeEmbedding2: Linear
+  let timeEmbedding: TimestepEmbedding
+  let additionEmbedding: TimestepEmbedding?
   let downBlocks: [DownBlock2D]
   let midBlock: UNetMidBlock2DCrossAttn
   let upBlocks: [UpBlock2D]
@@ -30,9 +32,10 @@ public struct UNet2DConditionModel {
     convIn = try Conv2d(
       path / "conv_in", in: configuration.inChannels, out: channels[0], kernel: 3)
     let timeWidth = configuration.timeEmbeddingWidth
-    timeEmbedding1 = try Linear(
-      path / "time_embedding" / "linear_1", in: channels[0], out: timeWidth)
-    timeEmbedding2 = try Linear(path / "time_embedding" / "linear_2", in: timeWidth, out: timeWidth)
+    timeEmbedding = try TimestepEmbedding(path / "time_embedding", in: channels[0], out: timeWidth)
+    additionEmbedding = try configuration.addition.map {
+      try TimestepEmbedding(path / "add_embedding", in: $0.width, out: timeWidth)
+    }
     downBlocks = try channels.indices.map { index in
       try DownBlock2D(
         path / "down_blocks" / index, level: level(index), in: channels[max(0, index - 1)],
@@ -54,39 +57,84 @@ public struct UNet2DConditionModel {
   }
 
   /// The model's prediction [B, C, H, W] for latents [B, C, H, W] at timesteps [B] (float32) with
-  /// the context [B, L, D].
-  public func callAsFunction(_ sample: Tensor, timesteps: Tensor, context: Tensor) throws -> Tensor
+  /// the context of B texts.
+  ///
+  /// - Throws: ``ModelError`` for a context of another kind of model.
+  public func callAsFunction(_ sample: Tensor, timesteps: Tensor, context: TextContext) throws
+    -> Tensor
   {
-    let embedding = try timestepEmbedding(timesteps).to(dtype: sample.dtype)
     // Every residual block applies the nonlinearity to the embedding first: once is enough.
-    let time = try timeEmbedding2(timeEmbedding1(embedding).activated(.silu)).activated(.silu)
+    let time = try timeEmbedding(of: timesteps, context).activated(.silu)
+    let conditions = BlockConditions(
+      time: time, context: try context.features.to(dtype: dtype), recompute: recomputesActivations)
 
-    var h = try convIn(sample)
+    var h = try convIn(sample.to(dtype: dtype))
     var states = [h]
     for block in downBlocks {
-      let (output, blockStates) = try block(h, time: time, context: context)
+      let (output, blockStates) = try block(h, conditions)
       h = output
       states += blockStates
     }
-    h = try midBlock(h, time: time, context: context)
+    h = try midBlock(h, conditions)
     for block in upBlocks {
-      h = try block(h, states: &states, time: time, context: context)
+      h = try block(h, states: &states, conditions)
     }
     return try convOut(convNormOut(h).activated(.silu))
   }
 
-  /// Sinusoids of the timesteps [B]: float32 [B, C] for C channels of the first level.
+  /// The type of the weights, in which the network computes.
+  private var dtype: DType { convIn.dtype }
+
+  /// The embedding [B, E] of the timesteps [B] and of what is said of the whole image.
+  private func timeEmbedding(of timesteps: Tensor, _ context: TextContext) throws -> Tensor {
+    let width = configuration.blockOutChannels[0]
+    let time = try timeEmbedding(sinusoids(timesteps, width: width).to(dtype: dtype))
+    guard let additionEmbedding, let widths = configuration.addition else {
+      guard context.addition == nil else {
+        throw ModelError.wrongInput("the UNet takes no conditions of the whole image, got some")
+      }
+      return time
+    }
+    guard let addition = context.addition else {
+      throw ModelError.wrongInput("the UNet takes pooled text features and sizes, got none")
+    }
+    let sizes = try sinusoids(addition.sizes.reshaped([-1]), width: widths.sizeWidth)
+      .reshaped([context.count, -1])
+    return try time
+      + additionEmbedding(
+        .concatenated([addition.pooled.to(dtype: dtype), sizes.to(dtype: dtype)], axis: 1))
+  }
+
+  /// Sinusoids of `values` [B]: float32 [B, width].
   ///
   /// - Source: diffusers, models/embeddings.py, get_timestep_embedding.
-  private func timestepEmbedding(_ timesteps: Tensor) throws -> Tensor {
-    let half = configuration.blockOutChannels[0] / 2
+  private func sinusoids(_ values: Tensor, width: Int) throws -> Tensor {
+    let half = width / 2
     let scale = -log(10_000.0) / (Double(half) - configuration.frequencyShift)
     // In float32 step by step, as the source does.
     let frequencies = (0..<half).map { Foundation.exp(Float($0) * Float(scale)) }
     let angles =
-      try timesteps.to(dtype: .float32).reshaped([-1, 1])
-      * Tensor(frequencies, shape: [1, half]).to(timesteps.device)
+      try values.to(dtype: .float32).reshaped([-1, 1])
+      * Tensor(frequencies, shape: [1, half]).to(values.device)
     let parts = try [angles.sin(), angles.cos()]
     return try .concatenated(configuration.flipsSineToCosine ? parts.reversed() : parts, axis: 1)
+  }
+}
+
+/// Two linear layers that make an embedding of sinusoids.
+///
+/// - Source: diffusers, models/embeddings.py, TimestepEmbedding.
+struct TimestepEmbedding {
+  let linear1: Linear
+  let linear2: Linear
+
+  init(_ path: ParameterPath, in inCount: Int, out outCount: Int) throws {
+    linear1 = try Linear(path / "linear_1", in: inCount, out: outCount)
+    linear2 = try Linear(path / "linear_2", in: outCount, out: outCount)
+  }
+
+  /// [B, in] to [B, out].
+  func callAsFunction(_ x: Tensor) throws -> Tensor {
+    try linear2(linear1(x).activated(.silu))
   }
 }

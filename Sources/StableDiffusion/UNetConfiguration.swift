@@ -33,6 +33,25 @@ public struct UNetConfiguration: Sendable, Equatable {
   public var flipsSineToCosine: Bool
   /// Subtracted from half the width in the time embedding's frequencies.
   public var frequencyShift: Double
+  /// What the UNet of Stable Diffusion XL is told of the whole image; `nil` for others.
+  public var addition: Addition?
+
+  /// The widths of the conditions of the whole image, which diffusers calls `text_time`.
+  public struct Addition: Sendable, Equatable {
+    /// Sinusoids of each of the six sizes.
+    public var sizeWidth: Int
+    /// Pooled features of the text.
+    public var pooledWidth: Int
+
+    /// Widths with every value given.
+    public init(sizeWidth: Int, pooledWidth: Int) {
+      self.sizeWidth = sizeWidth
+      self.pooledWidth = pooledWidth
+    }
+
+    /// Features of all of it in a row.
+    var width: Int { pooledWidth + 6 * sizeWidth }
+  }
 
   /// Features of the time embedding.
   public var timeEmbeddingWidth: Int { 4 * blockOutChannels[0] }
@@ -56,6 +75,7 @@ public struct UNetConfiguration: Sendable, Equatable {
     normEpsilon = 1e-5
     flipsSineToCosine = true
     frequencyShift = 0
+    addition = nil
   }
 
   /// Reads a config.json.
@@ -97,6 +117,7 @@ public struct UNetConfiguration: Sendable, Equatable {
     normEpsilon = try json.double("norm_eps", default: 1e-5)
     flipsSineToCosine = try json.bool("flip_sin_to_cos", default: true)
     frequencyShift = try json.double("freq_shift", default: 0)
+    addition = try json.contains("addition_embed_type") ? Addition(json) : nil
     try checkDivisibility(path)
   }
 
@@ -106,6 +127,7 @@ public struct UNetConfiguration: Sendable, Equatable {
     try json.require("resnet_time_scale_shift", oneOf: ["default"])
     try json.require("time_embedding_type", oneOf: ["positional"])
     try json.require("attention_type", oneOf: ["default"])
+    try json.require("addition_embed_type", oneOf: ["text_time"])
     try json.require("conv_in_kernel", oneOf: ["3"])
     try json.require("conv_out_kernel", oneOf: ["3"])
     try json.require("downsample_padding", oneOf: ["1"])
@@ -118,7 +140,7 @@ public struct UNetConfiguration: Sendable, Equatable {
       try json.require(key, oneOf: ["false"])
     }
     for key in [
-      "addition_embed_type", "class_embed_type", "num_class_embeds", "encoder_hid_dim",
+      "class_embed_type", "num_class_embeds", "encoder_hid_dim",
       "encoder_hid_dim_type", "time_cond_proj_dim", "time_embedding_dim", "time_embedding_act_fn",
       "timestep_post_act", "cross_attention_norm", "reverse_transformer_layers_per_block",
     ] {
@@ -133,6 +155,12 @@ public struct UNetConfiguration: Sendable, Equatable {
         path: path, key: "sample_size",
         expected: "a multiple of \(factor), which \(blockOutChannels.count) levels halve down to 1",
         found: "\(sampleSize)")
+    }
+    for (key, counts) in [
+      ("layers_per_block", [layersPerBlock]),
+      ("transformer_layers_per_block", transformerLayerCounts),
+    ] where !counts.allSatisfy({ (1...1000).contains($0) }) {
+      throw .invalid(path: path, key: key, expected: "from 1 to 1000", found: "\(counts)")
     }
     for (index, channels) in blockOutChannels.enumerated() {
       let heads = headCounts[index]
@@ -152,7 +180,7 @@ public struct UNetConfiguration: Sendable, Equatable {
 
   /// The keys and values of config.json.
   public var json: [String: Any] {
-    [
+    var json: [String: Any] = [
       "_class_name": "UNet2DConditionModel",
       "sample_size": sampleSize, "in_channels": inChannels, "out_channels": outChannels,
       "block_out_channels": blockOutChannels,
@@ -165,5 +193,26 @@ public struct UNetConfiguration: Sendable, Equatable {
       "norm_eps": normEpsilon, "flip_sin_to_cos": flipsSineToCosine, "freq_shift": frequencyShift,
       "act_fn": "silu",
     ]
+    if let addition {
+      json["addition_embed_type"] = "text_time"
+      json["addition_time_embed_dim"] = addition.sizeWidth
+      json["projection_class_embeddings_input_dim"] = addition.width
+    }
+    return json
+  }
+}
+
+extension UNetConfiguration.Addition {
+  fileprivate init(_ json: JSONFile) throws(ModelError) {
+    sizeWidth = try json.int("addition_time_embed_dim")
+    let key = "projection_class_embeddings_input_dim"
+    let width = try json.int(key)
+    guard (1...1_000_000).contains(sizeWidth), sizeWidth % 2 == 0, width > 6 * sizeWidth else {
+      throw .invalid(
+        path: json.path, key: key,
+        expected: "more than six times an even addition_time_embed_dim \(sizeWidth)",
+        found: "\(width)")
+    }
+    pooledWidth = width - 6 * sizeWidth
   }
 }

@@ -17,7 +17,7 @@ public enum DeviceError: Error, Equatable, CustomStringConvertible {
 
   /// What was expected, what came and what to do, in one sentence.
   public var description: String {
-    "cluster.device is cuda, but libtorch finds no CUDA device: it needs a CUDA build of libtorch "
+    "the device is cuda, but libtorch finds no CUDA device: it needs a CUDA build of libtorch "
       + "in .libtorch, a driver, and a visible device (CUDA_VISIBLE_DEVICES)"
   }
 }

@@ -8,44 +8,69 @@ import TorchNN
 
 @Suite struct CLIPTextModelTests {
   /// The text encoders that scripts/golden/model_golden.py saved: quick_gelu with transformers 5's
-  /// keys, gelu with those of earlier versions.
-  static let models = [("two-levels", false), ("three-levels", true)]
+  /// keys, gelu with those of earlier versions, and the two of Stable Diffusion XL.
+  static let models = [
+    ("two-levels", "text_encoder", false), ("three-levels", "text_encoder", true),
+    ("two-encoders", "text_encoder", true), ("two-encoders", "text_encoder_2", true),
+  ]
 
-  private func load(_ name: String, hasPrefix: Bool) throws -> CLIPTextModel {
-    let folder = Golden.fixtures.appending(path: "models/\(name)/text_encoder")
-    let configuration = try CLIPTextConfiguration(
+  private func load(
+    _ name: String, _ part: String = "text_encoder", hasPrefix: Bool, isLegacy: Bool = false
+  ) throws -> CLIPTextModel {
+    let folder = Golden.fixtures.appending(path: "models/\(name)/\(part)")
+    var configuration = try CLIPTextConfiguration(
       contentsOf: folder.appending(path: "config.json").path)
+    if isLegacy { configuration.endToken = nil }
     let store = ParameterStore(
       .files([try SafetensorsFile(folder.appending(path: "model.safetensors"))]))
-    let model = try CLIPTextModel(hasPrefix ? store.root / "text_model" : store.root, configuration)
+    let model = try CLIPTextModel(store.root, configuration, prefix: hasPrefix)
     try store.finish()
     return model
   }
 
-  private func tokens(_ golden: Golden) throws -> [[Int]] {
-    let tensor = try golden("text.tokens")
+  private func tokens(_ golden: Golden, _ part: String = "text") throws -> [[Int]] {
+    let tensor = try golden("\(part).tokens")
     let values = try tensor.values(as: Int64.self).map { Int($0) }
     let length = tensor.shape[1]
     return (0..<tensor.shape[0]).map { Array(values[$0 * length..<($0 + 1) * length]) }
   }
 
   @Test(arguments: models)
-  func theHiddenStatesAreThoseOfTransformers(name: String, hasPrefix: Bool) throws {
+  func theHiddenStatesAreThoseOfTransformers(name: String, folder: String, hasPrefix: Bool) throws {
     let golden = try Golden("models/\(name).safetensors")
-    let found = try load(name, hasPrefix: hasPrefix)(tokens(golden))
+    let part = folder.replacing("_encoder", with: "")
+    let found = try load(name, folder, hasPrefix: hasPrefix)(tokens(golden, part))
     // Both sides are float32 and the same libtorch: some 1e-7.
-    #expect(try relativeDifference(found, from: golden("text.output")) < 1e-5)
+    #expect(try relativeDifference(found.last, from: golden("\(part).output")) < 1e-5)
+    #expect(try relativeDifference(found.penultimate, from: golden("\(part).penultimate")) < 1e-5)
+  }
+
+  @Test func theFeaturesOfAWholeTextAreThoseAtItsEnd() throws {
+    let golden = try Golden("models/two-encoders.safetensors")
+    for (name, isLegacy) in [("pooled", false), ("pooledLegacy", true)] {
+      let model = try load(
+        "two-encoders", "text_encoder_2", hasPrefix: true, isLegacy: isLegacy)
+      #expect(model.configuration.endToken == (isLegacy ? nil : 604))
+      let pooled = try #require(try model(tokens(golden, "text_2")).pooled)
+      let expected = try golden("text_2.\(name)")
+      #expect(try relativeDifference(pooled, from: expected) < 1e-5)
+      // The two texts have different features.
+      let (first, second) = try (
+        expected.narrowed(axis: 0, 0..<1), expected.narrowed(axis: 0, 1..<2)
+      )
+      #expect(try relativeDifference(second, from: first) > 1e-2)
+    }
   }
 
   @Test func aTokenDoesNotSeeThoseAfterIt() throws {
     let model = try load("two-levels", hasPrefix: false)
-    let (first, second) = (try model([[1, 2, 3, 4]]), try model([[1, 2, 9, 8]]))
+    let (first, second) = (try model([[1, 2, 3, 4]]).last, try model([[1, 2, 9, 8]]).last)
     let head = { (x: Tensor) in try x.narrowed(axis: 1, 0..<2) }
     let tail = { (x: Tensor) in try x.narrowed(axis: 1, 2..<4) }
     #expect(try relativeDifference(head(second), from: head(first)) < 1e-6)
     #expect(try relativeDifference(tail(second), from: tail(first)) > 1e-2)
     // A shorter row is the beginning of a longer one.
-    #expect(try relativeDifference(model([[1, 2]]), from: head(first)) < 1e-6)
+    #expect(try relativeDifference(model([[1, 2]]).last, from: head(first)) < 1e-6)
   }
 
   @Test(arguments: [([[1, 2], [3]], "[1, 2]"), ([Array(repeating: 1, count: 17)], "[17]")])

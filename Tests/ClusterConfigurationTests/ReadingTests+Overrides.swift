@@ -83,7 +83,7 @@ extension ReadingTests {
       "method.gradient_accumulation_steps",
       "an optimiser step takes in the whole epoch, method.microBatch samples at a time"
     ),
-    ("mixed_precision", "it is not supported: networks run in float32"),
+    ("mixed_precision", "did you mean model.dtype?"),
     ("optimizer.lr_scheduler", "did you mean optimizer.schedule?"),
     ("logging.wandb", "it is not supported: metrics go to metrics.jsonl in run.output"),
   ]

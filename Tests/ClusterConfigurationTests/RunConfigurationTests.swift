@@ -31,7 +31,8 @@ import Testing
   static let otherValues = [
     "run.seed": "7", "run.output": "\"runs/it's # one\"", "run.epochs": "3",
     "cluster.slots": "4", "cluster.threadsPerRank": "0", "cluster.device": "cuda",
-    "model.path": "/models/sd", "model.training": "full", "model.lora.rank": "4",
+    "model.path": "/models/sd", "model.variant": "fp16", "model.dtype": "bfloat16",
+    "model.gradientCheckpointing": "true", "model.training": "full", "model.lora.rank": "4",
     "model.lora.alpha": "16", "model.lora.targets": "[to_q, \"1\"]", "data.prompts": "a b.txt",
     "rewards": "[{name: a, weight: 10}, {name: b, weight: -0.05}]", "method.promptsPerEpoch": "64",
     "method.imagesPerPrompt": "8", "method.innerSteps": "10", "method.beta": "3e-06",
@@ -40,7 +41,8 @@ import Testing
     "optimizer.learningRate": "7e-06", "optimizer.warmupSteps": "0",
     "optimizer.schedule": "cosine", "optimizer.weightDecay": "0",
     "optimizer.beta1": "0", "optimizer.beta2": "0.99", "optimizer.epsilon": "1e-06",
-    "optimizer.maxGradientNorm": "0.5", "sampler.steps": "50", "sampler.guidance": "5",
+    "optimizer.maxGradientNorm": "0.5", "optimizer.averageDecay": "0.99", "sampler.steps": "50",
+    "sampler.guidance": "5",
     "sampler.eta": "0.5", "sampler.spacing": "trailing", "sampler.batchSize": "8",
     "evaluation.sets": "{z: z.txt, a: \"a: b\"}", "evaluation.imagesPerSet": "64",
     "evaluation.everyEpochs": "5", "evaluation.seed": "3", "checkpoint.everyEpochs": "0",
@@ -61,9 +63,15 @@ import Testing
     }
   }
 
+  /// A configuration with all of them but model.dtype: the whole UNet is trained in float32 only.
+  private func changedInAll() throws -> RunConfiguration {
+    let values = Self.otherValues.filter { $0.key != "model.dtype" }
+    return try RunConfiguration(
+      yaml: "run: {}", source: "", overrides: values.map { "\($0)=\($1)" })
+  }
+
   @Test func everyOtherValueAtOnceIsWrittenAndReadBackEqual() throws {
-    let changed = try RunConfiguration(
-      yaml: "run: {}", source: "", overrides: Self.otherValues.map { "\($0)=\($1)" })
+    let changed = try changedInAll()
     #expect(try RunConfiguration(yaml: changed.yaml(), source: "") == changed)
     #expect(changed.evaluation.sets.map(\.name) == ["z", "a"])
     let roundTrip = RunConfiguration().yaml()
@@ -222,17 +230,19 @@ import Testing
   @Test func onlyWhatResultsDoNotDependOnMayChangeOnAResume() throws {
     let free: Set = [
       "run.epochs", "run.output", "cluster.slots", "cluster.threadsPerRank", "cluster.device",
-      "method.klLimit", "method.klAction", "evaluation.everyEpochs", "checkpoint.everyEpochs",
+      "model.gradientCheckpointing", "method.klLimit", "method.klAction", "evaluation.everyEpochs",
+      "checkpoint.everyEpochs",
       "checkpoint.keep", "logging.progress", "logging.sampleImages", "logging.everyEpochs",
       "logging.gridEveryEpochs",
     ]
-    let overrides = Self.otherValues.map { "\($0)=\($1)" }
-    let changed = try RunConfiguration(yaml: "run: {}", source: "", overrides: overrides)
-    let keys = changed.differences(from: RunConfiguration()).map(\.key)
+    let changed = try changedInAll()
+    let keys = changed.differences(from: RunConfiguration()).map(\.key) + ["model.dtype"]
     // Of method.name there is no other value.
     #expect(
       Set(keys) == Set(Schema.keys.map(\.path)).subtracting(free).subtracting(["method.name"]))
     #expect(changed.differences(from: changed).isEmpty)
+    let half = try RunConfiguration(yaml: "model: {dtype: bfloat16}", source: "")
+    #expect(half.differences(from: RunConfiguration()).map(\.key) == ["model.dtype"])
   }
 
   @Test func aDifferenceNamesTheOldAndTheNewValue() {

@@ -20,13 +20,17 @@ import Testing
     for golden in try ScheduleFixture.load().plans {
       let plan = try SamplingPlan(golden.config, stepCount: golden.count, eta: golden.eta)
       #expect(plan.steps.count == golden.steps.count)
-      // DDPMScheduler's last step ends at alphabar 1 with a floor of 1e-10 under its noise.
+      // EulerAncestralDiscreteScheduler computes in float32, and PyTorch's square root, which zero
+      // terminal SNR takes, is off by a unit in the last place at times.
+      let isFloat32 = golden.config.kind == .eulerAncestral || golden.config.rescalesToZeroSNR
+      let tolerance = isFloat32 ? 1e-5 : 1e-9
+      #expect(abs(plan.initialDeviation - (golden.start ?? 1)) < tolerance)
       for (step, values) in zip(plan.steps, golden.steps) {
         let place = "\(golden.testDescription), timestep \(step.timestep)"
-        #expect(step.timestep == Int(values[0]), "\(place)")
-        #expect(abs(step.sampleCoefficient - values[1]) < 1e-9, "\(place)")
-        #expect(abs(step.predictionCoefficient - values[2]) < 1e-9, "\(place)")
-        #expect(abs(step.sigma - values[3]) < 1e-9, "\(place)")
+        #expect(step.timestep == values[0], "\(place)")
+        #expect(abs(step.sampleCoefficient - values[1]) < tolerance, "\(place)")
+        #expect(abs(step.predictionCoefficient - values[2]) < tolerance, "\(place)")
+        #expect(abs(step.sigma - values[3]) < tolerance, "\(place)")
       }
     }
   }

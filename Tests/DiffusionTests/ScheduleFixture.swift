@@ -29,6 +29,8 @@ struct ScheduleFixture: Decodable {
     let eta: Double
     /// Timestep, factor of the sample, factor of the prediction, standard deviation.
     let steps: [[Double]]
+    /// Deviation of the noise at the start; 1 where it is not given.
+    let start: Double?
     var testDescription: String {
       "\(scheduler) \(config.timestepSpacing) \(config.predictionType) T=\(count) eta=\(eta)"
     }

@@ -6,7 +6,7 @@ import Testing
   @Test func whatIsWrittenIsReadBack() throws {
     let configuration = SchedulerConfiguration(
       trainTimestepCount: 3, trainedBetas: [0.1, 0.2, 0.3], predictionType: .velocity,
-      timestepSpacing: .trailing, stepsOffset: 0, setAlphaToOne: true)
+      timestepSpacing: .trailing, stepsOffset: 0, setAlphaToOne: true, rescalesToZeroSNR: true)
     #expect(try SchedulerConfiguration(json: configuration.json()) == configuration)
   }
 
@@ -37,8 +37,8 @@ import Testing
       "thresholding = true is not supported: it breaks the step's log-probability; set it false"
     ),
     (
-      #"{"clip_sample": false, "rescale_betas_zero_snr": true}"#,
-      "rescale_betas_zero_snr = true is not supported: alphabar reaches 0; use the model's schedule without it"
+      #"{"clip_sample": false, "_class_name": "DDPMScheduler", "variance_type": "learned"}"#,
+      "variance_type = learned is not supported: use fixed_small"
     ),
     (
       #"{"clip_sample": false, "prediction_type": "sample"}"#,

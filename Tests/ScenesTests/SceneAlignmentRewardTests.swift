@@ -231,13 +231,33 @@ import Testing
     #expect(reward.name == "scene-alignment")
   }
 
+  @Test func aLargerPictureScoresAsTheSameInSmall() throws {
+    let caption = "a large red circle on a white background"
+    let small = TestScenes.picture(of: try Scene(caption: caption), key: 7)
+    let factor = 3
+    var pixels: [UInt8] = []
+    for row in 0..<small.height * factor {
+      for column in 0..<small.width * factor {
+        let start = (row / factor * small.width + column / factor) * 3
+        pixels += small.pixels[start..<start + 3]
+      }
+    }
+    let large = Image(width: 64 * factor, height: 64 * factor, pixels: pixels)
+    let scores = try reward.score([small, large], prompts: [caption, caption])
+    #expect(scores[0] > 0.9)
+    #expect(scores[0] == scores[1])
+  }
+
   @Test func badInputIsRefused() {
     let caption = "a large red circle on a white background"
     let image = TestScenes.blank(RGB(red: 0, green: 0, blue: 0))
     let small = Image(width: 2, height: 1, pixels: [0, 0, 0, 0, 0, 0])
     let cases: [(images: [Image], prompts: [String], text: String)] = [
       ([image], [], "expected one prompt for each image, got 0 prompts for 1 images"),
-      ([image, small], [caption, caption], "image 1 must be 64x64 pixels, got 2x1"),
+      (
+        [image, small], [caption, caption],
+        "image 1 must be 64x64 pixels or a whole number of times as large, got 2x1"
+      ),
       (
         [image], ["a dog"],
         "word 2 of the caption \"a dog\" must be picture, small, large, got \"dog\""

@@ -7,8 +7,9 @@ import Torch
 @Suite struct GaussianStepsTests {
   /// Predicts a known function of all that it is given.
   struct KnownPredictor: NoisePredictor {
-    func callAsFunction(_ sample: Tensor, timesteps: Tensor, context: Tensor) throws -> Tensor {
-      let shift = try context.sum(axes: [1, 2]) + timesteps
+    func callAsFunction(_ sample: Tensor, timesteps: Tensor, context: TextContext) throws -> Tensor
+    {
+      let shift = try context.features.sum(axes: [1, 2]) + timesteps
       return try sample * 2 + shift.reshaped([-1, 1, 1, 1])
     }
   }
@@ -108,8 +109,9 @@ import Torch
   func guidanceIsAddedToTheEmptyPromptsPrediction(scale: Double, expected: [[Double]]) throws {
     let sample = try Tensor([1, 2, 3, 4] as [Float], shape: [2, 1, 1, 2])
     let conditioning = Conditioning(
-      context: try Tensor([5, 30] as [Float], shape: [2, 1, 1]),
-      emptyContext: try Tensor([1] as [Float], shape: [1, 1, 1]), guidanceScale: scale)
+      context: TextContext(features: try Tensor([5, 30] as [Float], shape: [2, 1, 1])),
+      emptyContext: TextContext(features: try Tensor([1] as [Float], shape: [1, 1, 1])),
+      guidanceScale: scale)
     let found = try KnownPredictor().guided(
       sample, timesteps: Tensor([0, -2] as [Float], shape: [2]), conditioning)
     // Row 0: 2x + 5 given, 2x + 1 without; row 1: 2x + 28 and 2x - 1.
@@ -121,7 +123,8 @@ import Torch
     let plan = try Self.plan()
     let noise = try Tensor.randn(seed: 9, shape: [2, 11, 1, 2, 2])
     let conditioning = Conditioning(
-      context: try .zeros(shape: [2, 1, 1]), emptyContext: try .zeros(shape: [1, 1, 1]),
+      context: TextContext(features: try .zeros(shape: [2, 1, 1])),
+      emptyContext: TextContext(features: try .zeros(shape: [1, 1, 1])),
       guidanceScale: 1)
     var previous: Tensor?
     let end = try plan.run(noise: noise, predictor: KnownPredictor(), conditioning) { step throws in

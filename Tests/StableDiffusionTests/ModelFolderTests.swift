@@ -35,8 +35,8 @@ import TorchNN
 
   static let missing = [
     Damage(
-      ": no such model folder; model.path must name a folder in diffusers' layout with unet, vae, "
-        + "text_encoder, tokenizer and scheduler"
+      ": no such model folder; expected one in diffusers' layout with unet, vae, text_encoder, "
+        + "tokenizer and scheduler"
     ) { try FileManager.default.removeItem(at: $0) },
     Damage(": has no folder vae; is it a Stable Diffusion model in diffusers' layout?") {
       try FileManager.default.removeItem(at: $0.appending(path: "vae"))
@@ -46,13 +46,32 @@ import TorchNN
       try Data().write(to: $0.appending(path: "tokenizer"))
     },
     Damage(
-      "/unet/diffusion_pytorch_model.safetensors: no such file; weights must be in safetensors files "
-        + "(.bin and .ckpt are refused: convert them with diffusers' save_pretrained)"
+      "/unet/diffusion_pytorch_model.safetensors: no such file; .bin and .ckpt are refused, since "
+        + "reading them runs code: convert them with diffusers' save_pretrained"
     ) {
       let unet = $0.appending(path: "unet")
       try FileManager.default.moveItem(
         at: unet.appending(path: "diffusion_pytorch_model.safetensors"),
         to: unet.appending(path: "diffusion_pytorch_model.bin"))
+    },
+    Damage(
+      "/unet/diffusion_pytorch_model.safetensors: no such file; there are weights of the variant fp16: "
+        + "name it (model.variant, --variant)"
+    ) {
+      let unet = $0.appending(path: "unet")
+      try FileManager.default.moveItem(
+        at: unet.appending(path: "diffusion_pytorch_model.safetensors"),
+        to: unet.appending(path: "diffusion_pytorch_model.fp16.safetensors"))
+    },
+    Damage(
+      "/unet/diffusion_pytorch_model.safetensors.index.json: weight_map must be of files beside it, "
+        + "found b.safetensors, which is not there"
+    ) {
+      let unet = $0.appending(path: "unet")
+      try FileManager.default.removeItem(
+        at: unet.appending(path: "diffusion_pytorch_model.safetensors"))
+      try Data(#"{"weight_map": {"conv_in.weight": "b.safetensors"}}"#.utf8)
+        .write(to: unet.appending(path: "diffusion_pytorch_model.safetensors.index.json"))
     },
     Damage(
       "/vae/config.json: no such file; expected a model folder in diffusers' layout"
@@ -105,7 +124,7 @@ import TorchNN
       "cross_attention_dim must be the text encoder's hidden_size 8, found 16"),
     Damage(
       "unet", "in_channels", "9",
-      "in_channels must be and out_channels the autoencoder's latent_channels 4, found 9"),
+      "in_channels must be like out_channels the autoencoder's latent_channels 4, found 9"),
     Damage(
       "vae", "use_quant_conv", "false",
       "use_quant_conv is false, which is not supported; supported: true"),
@@ -133,7 +152,9 @@ import TorchNN
   func aFolderThatDoesNotFitIsRefusedByName(_ damage: Damage) throws {
     try withSavedModel { folder in
       try damage.apply(folder)
-      let error = #expect(throws: ModelError.self) { try StableDiffusionModel(folder: folder.path) }
+      let error = #expect(throws: ModelError.self) {
+        try StableDiffusionModel(ModelFolder(path: folder.path))
+      }
       #expect(error?.description == "\(folder.path)\(damage.text)")
     }
   }
@@ -146,7 +167,9 @@ import TorchNN
         try FileManager.default.removeItem(at: part)
         try FileManager.default.copyItem(at: other.appending(path: "text_encoder"), to: part)
       }
-      let error = #expect(throws: ModelError.self) { try StableDiffusionModel(folder: folder.path) }
+      let error = #expect(throws: ModelError.self) {
+        try StableDiffusionModel(ModelFolder(path: folder.path))
+      }
       #expect(
         error?.description
           == "\(folder.path)/unet/config.json: cross_attention_dim must be the text "
@@ -166,7 +189,7 @@ import TorchNN
       let data = try Data(contentsOf: url)
       try data.prefix(length < 0 ? data.count + length : length).write(to: url)
       let error = #expect(throws: SafetensorsError.self) {
-        try StableDiffusionModel(folder: folder.path)
+        try StableDiffusionModel(ModelFolder(path: folder.path))
       }
       #expect(error?.description.hasPrefix("\(url.path): ") == true)
     }
@@ -177,16 +200,19 @@ import TorchNN
       try Damage("unet", "layers_per_block", "2", "").apply(folder)
       let file = folder.appending(path: Self.weightFiles[0]).path
       #expect(
-        throws: NNError.missingTensor(name: "down_blocks.0.resnets.1.norm1.weight", source: file)
-      ) { try StableDiffusionModel(folder: folder.path) }
+        throws: NNError.missingTensor(
+          name: "down_blocks.0.resnets.1.norm1.weight", expected: [8], source: file)
+      ) { try StableDiffusionModel(ModelFolder(path: folder.path)) }
     }
     try withSavedModel { folder in
       try Damage("text_encoder", "num_hidden_layers", "1", "").apply(folder)
-      let error = #expect(throws: NNError.self) { try StableDiffusionModel(folder: folder.path) }
+      let error = #expect(throws: NNError.self) {
+        try StableDiffusionModel(ModelFolder(path: folder.path))
+      }
       #expect(
         error?.description.hasPrefix(
           "\(folder.path)/text_encoder/model.safetensors: the model has no place for "
-            + "text_model.encoder.layers.1.layer_norm1.bias, ") == true)
+            + "text_model.encoder.layers.1.layer_norm1.bias [8], ") == true)
     }
   }
 
@@ -194,7 +220,7 @@ import TorchNN
     try withSavedModel { folder in
       try Data(#"{"clip_sample": true}"#.utf8)
         .write(to: folder.appending(path: "scheduler/scheduler_config.json"))
-      #expect(throws: (any Error).self) { try StableDiffusionModel(folder: folder.path) }
+      #expect(throws: (any Error).self) { try StableDiffusionModel(ModelFolder(path: folder.path)) }
     }
   }
 
@@ -205,7 +231,7 @@ import TorchNN
       let error = #expect(throws: ModelError.self) {
         try smallModel().save(to: "\(file.path)/model")
       }
-      #expect(error?.description.hasPrefix("\(file.path)/model/unet: ") == true)
+      #expect(error?.description.hasPrefix("\(file.path)/model/") == true)
     }
   }
 

@@ -1,4 +1,5 @@
 import CLIP
+import Diffusion
 import StableDiffusion
 import TestSupport
 import Testing
@@ -10,7 +11,7 @@ import TorchNN
   func theUNetIsThatOfDiffusers(_ name: GoldenModel) throws {
     let (model, golden) = (try name.load(), try name.golden())
     let output = try model.unet(
-      golden("unet.sample"), timesteps: golden("unet.timesteps"), context: golden("unet.context"))
+      golden("unet.sample"), timesteps: golden("unet.timesteps"), context: name.context(golden))
     #expect(try relativeDifference(output, from: golden("unet.output")) < networkTolerance)
   }
 
@@ -28,7 +29,7 @@ import TorchNN
 
     let output = try unet(
       sample.to(dtype: .float64), timesteps: golden("unet.timesteps"),
-      context: context.to(dtype: .float64))
+      context: name.context(golden, features: context.to(dtype: .float64)))
     #expect(try relativeDifference(output, from: golden("unet.output")) < tolerance)
     try output.backward(seed: golden("unet.weight").to(dtype: .float64))
 
@@ -42,6 +43,27 @@ import TorchNN
       let gradient = try #require(try parameter.tensor.gradient(), "\(parameter.name)")
       let expected = try golden("unet.gradient.parameter.\(parameter.name)")
       #expect(try relativeDifference(gradient, from: expected) < tolerance, "\(parameter.name)")
+    }
+  }
+
+  @Test(arguments: GoldenModel.allCases)
+  func recomputedActivationsGiveTheSameGradients(_ name: GoldenModel) throws {
+    let golden = try name.golden()
+    func gradients(recomputing: Bool) throws -> [Tensor] {
+      let model = try name.load()
+      model.unet.recomputesActivations = recomputing
+      let parameters = model.unetParameters.parameters
+      try model.unetParameters.enableTraining()
+      try model.unet(
+        golden("unet.sample"), timesteps: golden("unet.timesteps"), context: name.context(golden)
+      ).backward(seed: golden("unet.weight"))
+      return try parameters.map { try #require(try $0.tensor.gradient()) }
+    }
+    // The parts of a sum, such as that of the time embedding, come in another order.
+    for (found, expected) in zip(
+      try gradients(recomputing: true), try gradients(recomputing: false))
+    {
+      #expect(try relativeDifference(found, from: expected) < 1e-5)
     }
   }
 
@@ -69,11 +91,20 @@ import TorchNN
   @Test(arguments: GoldenModel.allCases)
   func aBatchIsItsElementsSideBySide(_ name: GoldenModel) throws {
     let (model, golden) = (try name.load(), try name.golden())
-    let inputs = try ["sample", "timesteps", "context"].map { try golden("unet.\($0)") }
-    let whole = try model.unet(inputs[0], timesteps: inputs[1], context: inputs[2])
+    let (sample, timesteps) = (try golden("unet.sample"), try golden("unet.timesteps"))
+    let context = try name.context(golden)
+    let whole = try model.unet(sample, timesteps: timesteps, context: context)
     let parts = try [0, 1].map { index in
-      let one = try inputs.map { try $0.narrowed(axis: 0, index..<index + 1) }
-      return try model.unet(one[0], timesteps: one[1], context: one[2])
+      func one(_ tensor: Tensor) throws -> Tensor {
+        try tensor.narrowed(axis: 0, index..<index + 1)
+      }
+      return try model.unet(
+        one(sample), timesteps: one(timesteps),
+        context: TextContext(
+          features: one(context.features),
+          addition: context.addition.map {
+            TextContext.Addition(pooled: try one($0.pooled), sizes: try one($0.sizes))
+          }))
     }
     #expect(try relativeDifference(.concatenated(parts), from: whole) < networkTolerance)
   }

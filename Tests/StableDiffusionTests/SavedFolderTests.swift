@@ -12,10 +12,12 @@ import TorchNN
     try withTemporaryFolder { folder in
       let model = try smallModel()
       try model.save(to: folder.path)
-      let loaded = try StableDiffusionModel(folder: folder.path)
+      let loaded = try StableDiffusionModel(ModelFolder(path: folder.path))
       #expect(loaded.unet.configuration == model.unet.configuration)
       #expect(loaded.autoencoder.configuration == model.autoencoder.configuration)
-      #expect(loaded.textEncoder.configuration == model.textEncoder.configuration)
+      #expect(
+        loaded.textEncoders[0].model.configuration
+          == model.textEncoders[0].model.configuration)
       #expect(loaded.scheduler == model.scheduler)
       let expected = try model.outputs(prompt: Self.prompt)
       for (found, expected) in zip(try loaded.outputs(prompt: Self.prompt), expected) {
@@ -30,7 +32,7 @@ import TorchNN
     try withTemporaryFolder { folder in
       let model = try name.load()
       try model.save(to: folder.path)
-      let loaded = try StableDiffusionModel(folder: folder.path)
+      let loaded = try StableDiffusionModel(ModelFolder(path: folder.path))
       let expected = try model.outputs(prompt: Self.prompt)
       for (found, expected) in zip(try loaded.outputs(prompt: Self.prompt), expected) {
         #expect(
@@ -44,6 +46,7 @@ import TorchNN
     try withTemporaryFolder { folder in
       for (part, model) in [
         ("new", try smallModel()), ("old", try GoldenModel.threeLevels.load()),
+        ("xl", try GoldenModel.twoEncoders.load()),
       ] {
         let place = folder.appending(path: part)
         let outputs = folder.appending(path: "\(part).safetensors")
@@ -53,7 +56,7 @@ import TorchNN
       }
       let end = try Python.run(
         script: "scripts/golden/check_folder.py",
-        ["new", "old"].flatMap { part in
+        ["new", "old", "xl"].flatMap { part in
           let place = folder.appending(path: part).path
           return [place, Self.prompt, "\(place).safetensors"]
         })

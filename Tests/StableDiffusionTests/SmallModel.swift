@@ -26,16 +26,17 @@ extension StableDiffusionModel {
   /// What the networks make of fixed inputs, under the names that scripts/golden/check_folder.py has.
   func outputs(prompt: String) throws -> [(name: String, tensor: Tensor)] {
     try withoutGradient {
-      let tokens = try tokenizer.encode(prompt)
+      let tokens = try textEncoders[0].tokenizer.encode(prompt)
       let context = try encode(prompts: [prompt])
       let sample = try Tensor.randn(seed: 1, shape: [1] + latentShape)
       let timesteps = try Tensor([500] as [Float], shape: [1])
       let side = autoencoder.configuration.sampleSize
       let image = try Tensor.randn(seed: 2, shape: [1, 3, side, side])
       let moments = try autoencoder.encode(image)
-      return [
+      let addition = context.addition.map { [("pooled", $0.pooled), ("sizes", $0.sizes)] } ?? []
+      return addition + [
         ("tokens", try Tensor(tokens.map(Int64.init), shape: [1, tokens.count])),
-        ("context", context), ("sample", sample), ("timesteps", timesteps),
+        ("context", context.features), ("sample", sample), ("timesteps", timesteps),
         ("prediction", try unet(sample, timesteps: timesteps, context: context)),
         ("image", image), ("mean", moments.mean), ("logVariance", moments.logVariance),
         ("decoded", try autoencoder.decode(sample)),

@@ -156,15 +156,25 @@ def adding(down, up, scale):
     return hook
 
 
-def guided(dump, unet, sample, timestep, context):
+def predicted(dump, unet, sample, timestep, context, pooled):
+    """The prediction for latents [B, C, h, w] with the same context [L, D] for all of them."""
+    conditions = None
+    if pooled is not None:
+        conditions = dict(text_embeds=pooled.double().expand(len(sample), -1),
+                          time_ids=dump["sizes"].expand(len(sample), -1))
+    return unet(sample, timestep.expand(len(sample)), context.double().expand(len(sample), -1, -1),
+                added_cond_kwargs=conditions).sample
+
+
+def guided(dump, unet, sample, timestep, prompt):
     """The prediction under classifier-free guidance for latents [B, C, h, w]."""
-    scale = dump.settings["guidance"]
-    timesteps = timestep.expand(len(sample))
-    context = context.double().expand(len(sample), -1, -1)
-    conditional = unet(sample, timesteps, context).sample
+    scale, is_xl = dump.settings["guidance"], "pooled" in dump.tensors
+    conditional = predicted(dump, unet, sample, timestep, dump["contexts"][prompt],
+                            dump["pooled"][prompt] if is_xl else None)
     if scale == 1:
         return conditional
-    empty = unet(sample, timesteps, dump["empty_context"].double().expand_as(context)).sample
+    empty = predicted(dump, unet, sample, timestep, dump["empty_context"][0],
+                      dump["empty_pooled"][0] if is_xl else None)
     return empty + scale * (conditional - empty)
 
 
@@ -206,7 +216,7 @@ def trained_values(dump, unet):
         latents = dump["trajectories"][prompt].double()
         for place, step in enumerate(dump["trained_steps"].tolist()):
             prediction = guided(dump, unet, latents[step], dump["timesteps"][step],
-                                dump["contexts"][prompt])
+                                prompt)
             mean = mean_of_step(dump, latents[step], prediction, step)
             values = -((latents[step + 1] - mean) ** 2).sum((1, 2, 3)) / (2 * dump["sigma"][step] ** 2)
             yield prompt, place, prediction, values

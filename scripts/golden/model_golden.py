@@ -1,19 +1,20 @@
 #!/usr/bin/env python3
-"""Writes Tests/Fixtures/models: two tiny Stable Diffusion models, as diffusers saves them, with
-what its networks and schedulers make of fixed inputs.
+"""Writes Tests/Fixtures/models: three tiny models of the families of Stable Diffusion, 1.x, 2.x and
+XL, as diffusers saves them, with what its networks and schedulers make of fixed inputs.
 
 Run with the project's virtual environment: .venv/bin/python scripts/golden/model_golden.py
 
-Between them the two models have every option that is supported, both key forms of the text encoder
+Between them the models have every option that is supported, both key forms of the text encoder
 and both forms of the tokenizer. Every weight is moved off its start: a network whose biases are all
 zero and whose scales are all one hides many a mistake. The vocabulary is the small one in
 Tests/Fixtures/tokenizer. Beside each folder a safetensors file of the same name holds the goldens:
 
 unet.*         an input, the output, and the gradients of sum(output * weight), made in float64
 vae.*          an image and its moments, latents and their image
-text.*         token ids and the last hidden states
+text.*         token ids, the last hidden states and the last but one
+text_2.*       of the second text encoder also the pooled features
 run.*          a guided sampling run: noise [B, T + 1, C, H, W] in, latents [T + 1, B, C, H, W] and
-               the image [B, H, W, 3] out
+               the image [B, H, W, 3] in 0...1 out; latents as DDPM has them, of a variance of about 1
 """
 
 import copy
@@ -21,19 +22,22 @@ import json
 import pathlib
 import platform
 import shutil
-from unittest import mock
 
 import diffusers
 import torch
 import transformers
 from diffusers import (
-    AutoencoderKL, DDIMScheduler, DDPMScheduler, StableDiffusionPipeline, UNet2DConditionModel)
+    AutoencoderKL, DDIMScheduler, DDPMScheduler, EulerAncestralDiscreteScheduler,
+    StableDiffusionPipeline, StableDiffusionXLPipeline, UNet2DConditionModel)
 from safetensors.torch import load_file, save_file
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+from transformers import (
+    CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer)
+
+from diffusers_run import guided_run
 
 FIXTURES = pathlib.Path(__file__).parents[2] / "Tests/Fixtures"
 PROMPTS = ["a small red circle", "a large blue star above a ring"]
-STEPS, GUIDANCE = 10, 3.0
+STEPS, GUIDANCE = 20, 3.0
 SCHEDULE = dict(
     num_train_timesteps=1000, beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear",
     clip_sample=False, timestep_spacing="leading", steps_offset=1)
@@ -65,6 +69,24 @@ MODELS = {
         text=dict(hidden_act="gelu", layer_norm_eps=1e-4),
         scheduler=DDPMScheduler(**SCHEDULE, prediction_type="v_prediction"),
         has_prefix=True, has_tokenizer_json=True),
+    "two-encoders": dict(
+        unet=dict(
+            sample_size=8, block_out_channels=(4, 8, 12), layers_per_block=1, norm_num_groups=2,
+            down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+            up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+            cross_attention_dim=16, attention_head_dim=(1, 2, 3),
+            transformer_layers_per_block=(1, 1, 2), use_linear_projection=True,
+            addition_embed_type="text_time", addition_time_embed_dim=4,
+            projection_class_embeddings_input_dim=12 + 6 * 4),
+        vae=dict(
+            block_out_channels=(4, 8), layers_per_block=1, norm_num_groups=2, sample_size=16,
+            mid_block_add_attention=True, scaling_factor=0.13, force_upcast=True),
+        text=dict(hidden_act="quick_gelu"),
+        second_text=dict(hidden_act="gelu", projection_dim=12),
+        scheduler=EulerAncestralDiscreteScheduler(
+            num_train_timesteps=1000, beta_start=0.00085, beta_end=0.012,
+            beta_schedule="scaled_linear"),
+        has_prefix=True, has_tokenizer_json=False),
 }
 
 
@@ -85,16 +107,21 @@ def pipeline(options):
     text = CLIPTextConfig(
         vocab_size=len(tokenizer), hidden_size=8, intermediate_size=16, num_hidden_layers=2,
         num_attention_heads=2, max_position_embeddings=tokenizer.model_max_length,
-        **options["text"])
+        eos_token_id=tokenizer.eos_token_id, **options["text"])
     levels = len(options["vae"]["block_out_channels"])
-    return StableDiffusionPipeline(
+    kind, rest = StableDiffusionPipeline, dict(safety_checker=None, requires_safety_checker=False)
+    if "second_text" in options:
+        second = CLIPTextConfig(**{**text.to_dict(), **options["second_text"]})
+        kind, rest = StableDiffusionXLPipeline, dict(
+            tokenizer_2=CLIPTokenizer.from_pretrained(FIXTURES / "tokenizer", pad_token="!"),
+            text_encoder_2=moved(CLIPTextModelWithProjection(second), 4), add_watermarker=False)
+    return kind(
         unet=moved(UNet2DConditionModel(**options["unet"]), 1),
         vae=moved(AutoencoderKL(
             **options["vae"], down_block_types=("DownEncoderBlock2D",) * levels,
             up_block_types=("UpDecoderBlock2D",) * levels), 2),
         text_encoder=moved(CLIPTextModel(text), 3),
-        tokenizer=tokenizer, scheduler=options["scheduler"], safety_checker=None,
-        feature_extractor=None, requires_safety_checker=False)
+        tokenizer=tokenizer, scheduler=options["scheduler"], feature_extractor=None, **rest)
 
 
 def unet_golden(unet):
@@ -102,13 +129,19 @@ def unet_golden(unet):
     unet = copy.deepcopy(unet).double()
     # Rows and columns differ, so that none is taken for the other.
     sample = randn(11, 2, 4, 16, 8).double().requires_grad_()
-    context = randn(12, 2, 5, 8).double().requires_grad_()
+    context = randn(12, 2, 5, unet.config.cross_attention_dim).double().requires_grad_()
     timesteps = torch.tensor([3.0, 741.0])
-    output = unet(sample, timesteps, context).sample
+    conditions, addition = {}, None
+    if unet.config.addition_embed_type is not None:
+        sizes = torch.tensor([[32.0, 24.0, 1.0, 2.0, 30.0, 20.0], [8.0, 9.0, 0.0, 0.0, 10.0, 11.0]])
+        conditions = dict(pooled=randn(14, 2, 12).double(), sizes=sizes)
+        addition = dict(text_embeds=conditions["pooled"], time_ids=sizes)
+    output = unet(sample, timesteps, context, added_cond_kwargs=addition).sample
     weight = randn(13, *output.shape)
     (output * weight).sum().backward()
     return dict(
         sample=sample, context=context, timesteps=timesteps, weight=weight, output=output,
+        **conditions,
         **{"gradient.sample": sample.grad, "gradient.context": context.grad},
         **{f"gradient.parameter.{name}": p.grad for name, p in unet.named_parameters()})
 
@@ -122,58 +155,50 @@ def vae_golden(vae):
         latents=latents, decoded=vae.decode(latents).sample)
 
 
+def text_golden(tokenizer, encoder):
+    ids = tokenizer(
+        PROMPTS, padding="max_length", truncation=True, return_tensors="pt").input_ids
+    outputs = encoder(ids, output_hidden_states=True)
+    golden = dict(
+        tokens=ids, output=outputs.last_hidden_state, penultimate=outputs.hidden_states[-2])
+    if isinstance(encoder, CLIPTextModelWithProjection):
+        golden["pooled"] = outputs.text_embeds
+        # Files from before transformers knew the token say 2, and mean that of the highest id.
+        legacy = copy.deepcopy(encoder)
+        legacy.text_model.eos_token_id = 2
+        golden["pooledLegacy"] = legacy(ids).text_embeds
+    return golden
+
+
 def run_golden(pipe):
-    scheduler = pipe.scheduler
     noise = randn(31, len(PROMPTS), STEPS + 1, 4, 8, 8)
-
-    def features(prompts):
-        ids = pipe.tokenizer(
-            prompts, padding="max_length", truncation=True, return_tensors="pt").input_ids
-        return ids, pipe.text_encoder(ids).last_hidden_state
-
-    ids, context = features(PROMPTS)
-    _, empty = features([""] * len(PROMPTS))
-    scheduler.set_timesteps(STEPS)
-    latents = [noise[:, 0]]
-    for index, timestep in enumerate(scheduler.timesteps):
-        both = pipe.unet(
-            torch.cat([latents[-1]] * 2), timestep, torch.cat([empty, context])).sample
-        without, given = both.chunk(2)
-        prediction = without + GUIDANCE * (given - without)
-        step_noise = noise[:, index + 1]
-        if isinstance(scheduler, DDIMScheduler):
-            step = scheduler.step(
-                prediction, timestep, latents[-1], eta=1.0, variance_noise=step_noise)
-        else:
-            # DDPMScheduler draws its noise itself.
-            with mock.patch(
-                    "diffusers.schedulers.scheduling_ddpm.randn_tensor",
-                    lambda *_, **__: step_noise):
-                step = scheduler.step(prediction, timestep, latents[-1])
-        latents.append(step.prev_sample)
-    decoded = pipe.vae.decode(latents[-1] / pipe.vae.config.scaling_factor).sample
-    image = pipe.image_processor.postprocess(decoded, output_type="np")
-    return dict(
-        noise=noise, latents=torch.stack(latents),
-        image=torch.from_numpy((image * 255).round().astype("uint8")),
-    ), dict(tokens=ids, output=context)
+    latents, images = guided_run(pipe, PROMPTS, noise, GUIDANCE)
+    return dict(noise=noise, latents=latents, image=torch.from_numpy(images))
 
 
 def save(name, options):
     folder = FIXTURES / "models" / name
     pipe = pipeline(options)
     pipe.save_pretrained(folder, safe_serialization=True)
+    # transformers 5 leaves the prefix out where there is no projection.
     if options["has_prefix"]:
         weights = folder / "text_encoder/model.safetensors"
         tensors = {f"text_model.{key}": value for key, value in load_file(weights).items()}
         save_file(tensors, weights, metadata={"format": "pt"})
     if not options["has_tokenizer_json"]:
-        shutil.rmtree(folder / "tokenizer")
-        shutil.copytree(FIXTURES / "tokenizer", folder / "tokenizer")
+        for tokenizer in folder.glob("tokenizer*"):
+            shutil.rmtree(tokenizer)
+            shutil.copytree(FIXTURES / "tokenizer", tokenizer)
+        # As Stable Diffusion XL's second one has it.
+        for file in folder.glob("tokenizer_2/*_*.json"):
+            file.write_text(json.dumps({**json.loads(file.read_text()), "pad_token": "!"}, indent=2))
     parts = dict(unet=unet_golden(pipe.unet))
     with torch.no_grad():
         parts["vae"] = vae_golden(pipe.vae)
-        parts["run"], parts["text"] = run_golden(pipe)
+        parts["run"] = run_golden(pipe)
+        parts["text"] = text_golden(pipe.tokenizer, pipe.text_encoder)
+        if isinstance(pipe, StableDiffusionXLPipeline):
+            parts["text_2"] = text_golden(pipe.tokenizer_2, pipe.text_encoder_2)
     goldens = {
         f"{part}.{key}": (value.float() if value.is_floating_point() else value).detach().contiguous()
         for part, values in parts.items() for key, value in values.items()}

@@ -16,7 +16,7 @@ import platform
 import diffusers
 import numpy
 import torch
-from diffusers import DDIMScheduler, DDPMScheduler
+from diffusers import DDIMScheduler, DDPMScheduler, EulerAncestralDiscreteScheduler
 
 FIXTURE = pathlib.Path(__file__).parents[2] / "Tests/Fixtures/schedule.json"
 STABLE_DIFFUSION = dict(
@@ -80,7 +80,35 @@ def plan(scheduler_class, count, eta, **options):
         parts = [probe(scheduler, timestep, *unit, **arguments)
                  for unit in ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))]
         steps.append([timestep, *parts])
-    return dict(scheduler=scheduler_class.__name__, config=options, count=count, eta=eta, steps=steps)
+    config = dict(_class_name=scheduler_class.__name__, **options)
+    return dict(scheduler=scheduler_class.__name__, config=config, count=count, eta=eta, steps=steps)
+
+
+def euler_plan(count, **options):
+    """The steps of x_t as DDPM has it; the scheduler's own sample is x_t / sqrt(alphabar_t), and
+    computes in float32 whatever it is given."""
+    import diffusers.schedulers.scheduling_euler_ancestral_discrete as module
+
+    options = {key: value for key, value in {**STABLE_DIFFUSION, **options}.items()
+               if key != "clip_sample"}
+    scheduler = EulerAncestralDiscreteScheduler(**options)
+    scheduler.set_timesteps(count)
+    signals = 1 / (scheduler.sigmas.double() ** 2 + 1).sqrt()
+    steps = []
+    for index, timestep in enumerate(scheduler.timesteps):
+        parts = []
+        for sample, prediction, noise in ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)):
+            scheduler._step_index = index
+            scheduler.is_scale_input_called = True
+            module.randn_tensor = lambda *_, **__: torch.full((1,), noise)
+            step = scheduler.step(
+                torch.full((1,), prediction), timestep, torch.full((1,), sample), return_dict=False)
+            parts.append((step[0].double() * signals[index + 1]).item())
+        steps.append([timestep.item(), parts[0] / signals[index].item(), *parts[1:]])
+    config = dict(_class_name="EulerAncestralDiscreteScheduler", **options)
+    start = (scheduler.init_noise_sigma * signals[0]).item()
+    return dict(scheduler="EulerAncestralDiscreteScheduler", config=config, count=count, eta=1.0,
+                steps=steps, start=start)
 
 
 def main():
@@ -98,6 +126,8 @@ def main():
             schedule("DDPM", beta_start=0.0001, beta_end=0.02, beta_schedule="linear"),
             schedule("cosine", beta_schedule="squaredcos_cap_v2"),
             schedule("odd count", num_train_timesteps=37),
+            schedule("zero terminal SNR", rescale_betas_zero_snr=True,
+                     prediction_type="v_prediction"),
             schedule("explicit", num_train_timesteps=3, trained_betas=[0.1, 0.2, 0.3]),
         ],
         timesteps=[timesteps("leading", 1), timesteps("leading", 0), timesteps("trailing", 0),
@@ -113,6 +143,11 @@ def main():
             plan(DDIMScheduler, 5, 1.0, timestep_spacing="leading", set_alpha_to_one=True),
             plan(DDPMScheduler, 10, 1.0, **ddpm),
             plan(DDPMScheduler, 10, 1.0, **ddpm, **velocity),
+            plan(DDPMScheduler, 7, 1.0, timestep_spacing="linspace"),
+            plan(DDIMScheduler, 10, 1.0, **trailing, **velocity, rescale_betas_zero_snr=True),
+            euler_plan(10),
+            euler_plan(7, timestep_spacing="leading", steps_offset=1),
+            euler_plan(10, timestep_spacing="trailing", **velocity),
         ])
     lines = json.dumps(fixture).replace('{"scheduler"', '\n{"scheduler"').replace('{"name"', '\n{"name"')
     FIXTURE.write_text(lines + "\n")

@@ -10,20 +10,34 @@ enum PreTokenizer {
   /// The text composed (NFC), with each run of white space as one space, in lower case.
   ///
   /// Each scalar is lowered by itself, with no look at its neighbours: a final sigma becomes σ.
-  /// transformers orders the combining marks of an older Unicode; the marks that came since 13, put
-  /// in another order than the canonical one, are the only known difference.
   static func normalized(_ text: [Unicode.Scalar]) -> [Unicode.Scalar] {
-    // Decomposed first: Foundation's composition alone leaves a Hangul syllable and a final
-    // consonant after it apart.
-    let composed = string(text).decomposedStringWithCanonicalMapping
-      .precomposedStringWithCanonicalMapping
     var result: [Unicode.Scalar] = []
-    for scalar in composed.unicodeScalars {
+    for scalar in composed(text) {
       if !scalar.properties.isWhitespace {
         result.append(contentsOf: scalar.properties.lowercaseMapping.unicodeScalars)
       } else if result.last != " " {
         result.append(" ")
       }
+    }
+    return result
+  }
+
+  /// The text composed as Unicode 9 has it, which transformers' tokenizers know: what came later is
+  /// no combining mark, and stays where it is.
+  private static func composed(_ text: [Unicode.Scalar]) -> [Unicode.Scalar] {
+    func isLater(_ scalar: Unicode.Scalar) -> Bool { (scalar.properties.age?.major ?? 0) > 9 }
+    var result: [Unicode.Scalar] = []
+    var rest = text[...]
+    while !rest.isEmpty {
+      let known = rest.prefix { !isLater($0) }
+      // Decomposed first: Foundation's composition alone leaves a Hangul syllable and a final
+      // consonant after it apart.
+      result +=
+        string(known).decomposedStringWithCanonicalMapping
+        .precomposedStringWithCanonicalMapping.unicodeScalars
+      let later = rest.dropFirst(known.count).prefix(while: isLater)
+      result += later
+      rest = rest.dropFirst(known.count + later.count)
     }
     return result
   }

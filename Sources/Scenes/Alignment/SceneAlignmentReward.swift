@@ -34,10 +34,10 @@ public struct SceneAlignmentReward: Reward {
     _ = try Scene(caption: prompt)
   }
 
-  /// One score in [0, 1] for each picture.
+  /// One score in [0, 1] for each picture; larger ones are looked at as 64 by 64.
   ///
-  /// - Throws: `SceneError` where a picture is not 64 by 64, the counts differ or a prompt is no
-  ///   caption of a scene.
+  /// - Throws: `SceneError` where a picture is no square of a multiple of 64 pixels, the counts
+  ///   differ or a prompt is no caption of a scene.
   public func score(_ images: [Image], prompts: [String]) throws -> [Double] {
     guard images.count == prompts.count else {
       throw SceneError.promptCount(imageCount: images.count, promptCount: prompts.count)
@@ -45,11 +45,12 @@ public struct SceneAlignmentReward: Reward {
     return try images.indices.map { index in
       let image = images[index]
       let side = SceneRenderer.side
-      guard image.width == side, image.height == side else {
+      guard image.width == image.height, image.width % side == 0 else {
         throw SceneError.imageSize(
           imageIndex: index, width: image.width, height: image.height, expected: side)
       }
-      return Double(Self.score(image, against: try Scene(caption: prompts[index])))
+      let picture = image.reduced(by: image.width / side)
+      return Double(Self.score(picture, against: try Scene(caption: prompts[index])))
     }
   }
 

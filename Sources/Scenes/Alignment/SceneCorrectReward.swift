@@ -19,8 +19,8 @@ public struct SceneCorrectReward: Reward {
 
   /// 1 for each picture with a `scene-alignment` of at least 0.9, and 0 for each other.
   ///
-  /// - Throws: `SceneError` where a picture is not 64 by 64, the counts differ or a prompt is no
-  ///   caption of a scene.
+  /// - Throws: `SceneError` where a picture is no square of a multiple of 64 pixels, the counts
+  ///   differ or a prompt is no caption of a scene.
   public func score(_ images: [Image], prompts: [String]) throws -> [Double] {
     try alignment.score(images, prompts: prompts).map { $0 >= Self.leastAlignment ? 1 : 0 }
   }

@@ -34,7 +34,7 @@ struct FiniteDifferences {
     let pass = trainer.policyGradient
     policyGradient = PolicyGradient(
       network: try UNet2DConditionModel(store.root, model.unet.configuration),
-      emptyContext: try pass.emptyContext.to(dtype: .float64), plan: pass.plan,
+      emptyContext: pass.emptyContext, plan: pass.plan,
       trainedSteps: pass.trainedSteps, guidanceScale: pass.guidanceScale,
       microBatchCount: pass.microBatchCount, reductionScale: pass.reductionScale)
     try store.enableTraining()

@@ -5,7 +5,7 @@ import Torch
 import TorchNN
 
 // Shapes: N prompts, B trajectories of each, T sampling steps, S trained ones, C latent channels, h w
-// rows and columns of the latents, L D context length and features.
+// rows and columns of the latents, L D context length and features, P pooled features.
 
 /// Writes everything of one optimiser step to a folder, as safetensors and JSON, so that anyone can
 /// compute it again.
@@ -105,7 +105,7 @@ final class StepDump {
       try Tensor(trainer.plan.steps.map(value), shape: [trainer.plan.steps.count])
     }
 
-    add("timesteps", "[T]", try column { Int64($0.timestep) }, "t of each sampling step")
+    add("timesteps", "[T]", try column(\.timestep), "t of each sampling step")
     add("alphabar_t", "[T]", try column(\.alphaCumprod), "alphabar at t")
     add("alphabar_prev", "[T]", try column(\.previousAlphaCumprod), "alphabar where the step ends")
     add("sigma", "[T]", try column(\.sigma), "standard deviation of the step's noise")
@@ -113,8 +113,21 @@ final class StepDump {
       "trained_steps", "[S]",
       try Tensor(pass.trainedSteps.map(Int64.init), shape: [pass.trainedSteps.count]),
       "which of the T sampling steps enter the loss, from 0")
-    add("contexts", "[N, L, D]", try .concatenated(step.rollouts.map(\.context)), "of the prompts")
-    add("empty_context", "[1, L, D]", pass.emptyContext, "of the empty prompt, for guidance")
+    add(
+      "contexts", "[N, L, D]", try .concatenated(step.rollouts.map(\.context.features)),
+      "of the prompts")
+    add(
+      "empty_context", "[1, L, D]", pass.emptyContext.features, "of the empty prompt, for guidance")
+    if let empty = pass.emptyContext.addition {
+      let additions = step.rollouts.compactMap(\.context.addition)
+      add(
+        "pooled", "[N, P]", try .concatenated(additions.map(\.pooled)),
+        "of the prompts, which XL's time embedding takes")
+      add("empty_pooled", "[1, P]", empty.pooled, "of the empty prompt")
+      add(
+        "sizes", "[1, 6]", empty.sizes,
+        "rows and columns of the original, of the crop's top left and of the target, in pixels")
+    }
     add(
       "trajectories", "[N, T + 1, B, C, h, w]", try stacked(\.latents),
       "the latents from x_T, pure noise, to x_0, as the old policy drew them")

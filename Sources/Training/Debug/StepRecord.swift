@@ -16,6 +16,8 @@ struct StepRecord: Encodable {
   /// The lengths of the axes.
   struct Axes: Encodable {
     let N, B, T, S, C, h, w, L, D: Int
+    /// Of Stable Diffusion XL alone.
+    let P: Int?
   }
 
   /// How the step is computed.
@@ -80,11 +82,12 @@ struct StepRecord: Encodable {
 extension StepRecord.Axes {
   fileprivate init(_ trainer: Trainer, _ step: InspectedStep) {
     let latents = step.rollouts[0].latents.shape
-    let context = trainer.policy.emptyContext.shape
+    let empty = trainer.policy.emptyContext
+    let context = empty.features.shape
     self.init(
       N: step.rollouts.count, B: latents[1], T: trainer.plan.steps.count,
       S: trainer.policyGradient.trainedSteps.count, C: latents[2], h: latents[3], w: latents[4],
-      L: context[1], D: context[2])
+      L: context[1], D: context[2], P: empty.addition?.pooled.shape[1])
   }
 }
 

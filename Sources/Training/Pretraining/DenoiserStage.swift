@@ -24,11 +24,12 @@ struct DenoiserStage: PretrainingStage {
     self.model = model
     globalBatchCount = configuration.denoiserBatchCount
     captionDropout = Float(configuration.captionDropout)
-    for store in [model.textEncoderParameters, model.unetParameters] {
+    let textParameters = model.textEncoders[0].parameters
+    for store in [textParameters, model.unetParameters] {
       try store.enableTraining()
     }
     let parameters =
-      model.textEncoderParameters.trainable.prefixed("text_encoder.")
+      textParameters.trainable.prefixed("text_encoder.")
       + model.unetParameters.trainable.prefixed("unet.")
     optimizer = try AdamW(parameters, configuration.coefficients)
     average = try ExponentialMovingAverage(parameters, decay: 0.999)

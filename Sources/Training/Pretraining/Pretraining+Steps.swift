@@ -46,9 +46,7 @@ extension Pretraining {
           stage: stage.name, step: done, loss: meanLoss,
           scenesPerSecond: Double(stepsSince * stage.globalBatchCount) / seconds))
       try save(stage, at: done, to: checkpoints)
-      try stage.average.swapWithParameters()
-      try measure(done)
-      try stage.average.swapWithParameters()
+      try stage.average.inPlace { try measure(done) }
       lossSum = try .zeros(shape: [], device: device)
       since = .now
     }

@@ -32,8 +32,9 @@ enum NumericalFailure: Error, Equatable, CustomStringConvertible {
     case .replay(let difference, let tolerance, let prompt, let trajectory, let step):
       return "before the first update of an epoch, the log-probability of image \(trajectory) of "
         + "\"\(prompt)\" at sampling step \(step) differs by \(difference) between sampling and "
-        + "training; at most a tenth of method.clipRange, \(tolerance), is allowed: use float32, "
-        + "a larger method.clipRange, or a larger method.omitLastSteps"
+        + "training; at most a tenth of method.clipRange, \(tolerance), is allowed: with a "
+        + "model.dtype other than float32 set method.microBatch to method.imagesPerPrompt, so that "
+        + "both compute in the same batches; else a larger method.clipRange or omitLastSteps"
     case .check(let name, let figure, let limit):
       return "the check \"\(name)\" gave \(figure), and at most \(limit) is allowed: the numbers "
         + "of such a run cannot be trusted; repeat it with cluster.device=cpu to tell a device's "

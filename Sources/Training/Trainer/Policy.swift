@@ -9,8 +9,8 @@ import TorchNN
 /// frozen copy.
 final class Policy {
   let model: StableDiffusionModel
-  /// The features of the empty prompt [1, L, D].
-  let emptyContext: Tensor
+  /// Of the empty prompt.
+  let emptyContext: TextContext
   private let reference: Reference
 
   private enum Reference {
@@ -21,7 +21,7 @@ final class Policy {
   /// The policy that starts at `model`'s present weights, which are the reference's for good.
   init(_ model: StableDiffusionModel) throws {
     self.model = model
-    emptyContext = try withoutGradient { try model.encode(prompts: [""]) }
+    emptyContext = try withoutGradient { try model.encodeEmptyPrompt() }
     if let adapters = model.unetParameters.adapters {
       reference = .adaptersOff(adapters)
     } else {
@@ -49,10 +49,10 @@ final class Policy {
 }
 
 extension Conditioning {
-  /// The conditioning of `count` images of one prompt, whose features are [1, L, D].
-  init(context: Tensor, count: Int, emptyContext: Tensor, guidanceScale: Double) throws {
+  /// The conditioning of `count` images of one prompt.
+  init(context: TextContext, count: Int, emptyContext: TextContext, guidanceScale: Double) throws {
     self.init(
-      context: try context.expanded([count] + context.shape[1...]), emptyContext: emptyContext,
+      context: try context.repeated(count), emptyContext: emptyContext,
       guidanceScale: guidanceScale)
   }
 }

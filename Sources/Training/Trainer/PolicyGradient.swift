@@ -13,8 +13,8 @@ import Torch
 struct PolicyGradient {
   /// The network of the policy.
   let network: any NoisePredictor
-  /// The features of the empty prompt [1, L, D], where the network computes and in its type.
-  let emptyContext: Tensor
+  /// Of the empty prompt, where the network computes.
+  let emptyContext: TextContext
   let plan: SamplingPlan
   /// The steps that enter the loss, S of them.
   let trainedSteps: [Int]
@@ -62,7 +62,7 @@ struct PolicyGradient {
     func states(_ offset: Int) throws -> Tensor {
       try rows.selecting(
         samples.map { (trainedSteps[$0.step] + offset) * shape[1] + $0.trajectory }
-      ).to(emptyContext.device, dtype: emptyContext.dtype)
+      ).to(emptyContext.device)
     }
     let gaussian = try GaussianSteps(
       samples.map { plan.steps[trainedSteps[$0.step]] }, on: emptyContext.device)
@@ -70,8 +70,8 @@ struct PolicyGradient {
     let prediction = try network.guided(
       sample, timesteps: gaussian.timesteps,
       Conditioning(
-        context: rollout.context.to(dtype: emptyContext.dtype), count: samples.count,
-        emptyContext: emptyContext, guidanceScale: guidanceScale))
+        context: rollout.context, count: samples.count, emptyContext: emptyContext,
+        guidanceScale: guidanceScale))
     return try gaussian.logProbability(
       of: states(1), mean: gaussian.mean(sample: sample, prediction: prediction))
   }

@@ -1,16 +1,17 @@
+import Diffusion
 import PRDP
 import Torch
 
 // Shapes: B trajectories of a prompt, T sampling steps, S trained ones, C latent channels, h w rows
-// and columns of the latents, L D context length and features.
+// and columns of the latents.
 
 /// A prompt's trajectories under the old policy, and all that training needs of them.
 struct Rollout {
   /// The prompt's place in the run, which keys its noise.
   let position: Int
   let prompt: String
-  /// The prompt's features [1, L, D].
-  let context: Tensor
+  /// Of the prompt.
+  let context: TextContext
   /// x_T to x_0: [T + 1, B, C, h, w], float32 in host memory.
   let latents: Tensor
   /// l_old, reduced over the latent elements as the method asks: [B][S].

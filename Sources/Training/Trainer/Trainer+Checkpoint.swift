@@ -40,7 +40,7 @@ extension Trainer {
           .zeros(shape: [1] + model.latentShape, device: model.device),
           timesteps: Tensor([Float(plan.steps[0].timestep)], shape: [1]).to(model.device),
           context: policy.emptyContext)
-        let tensors = [prediction] + (policy.trainable + optimizer.state).map(\.tensor)
+        let tensors = [prediction] + files.values.joined().map(\.tensor)
         guard try tensors.allSatisfy({ try $0.isFinite() }) else {
           throw NumericalFailure.policy(step: state.step)
         }
@@ -84,7 +84,9 @@ extension Trainer {
   }
 
   private var files: [String: [Parameter]] {
-    ["trained": policy.trainable, "optimizer": optimizer.state]
+    var files = ["trained": policy.trainable, "optimizer": optimizer.state]
+    files["average"] = average?.averages
+    return files
   }
 
   /// The checkpoint to go on from, on rank 0; `nil` for a new run.

@@ -109,13 +109,14 @@ extension Trainer {
       reference: rollout.reference, rewards: rollout.rewards, configuration: method)
   }
 
-  /// Clips the averaged gradient and takes an AdamW step.
+  /// Clips the averaged gradient and takes an AdamW step, which the average of the weights follows.
   ///
   /// - Returns: The gradient's norm before it was clipped.
   func updateParameters() throws -> Double {
     let norm = try gradient.clip(toNorm: configuration.optimizer.maxGradientNorm)
     guard norm.isFinite else { throw NumericalFailure.gradient(norm: "\(norm)", step: state.step) }
     try optimizer.step(gradient.tensors())
+    try average?.update(updateIndex: state.step)
     return norm
   }
 

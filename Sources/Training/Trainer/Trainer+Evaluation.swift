@@ -11,9 +11,19 @@ struct EvaluationResult: Codable, Equatable {
 }
 
 extension Trainer {
-  /// Draws images for every set's prompts from the present policy, with the same noise at every
-  /// evaluation, and scores them. All ranks share the images and get the results.
+  /// Draws images for every set's prompts from the present policy, or its average where one is kept,
+  /// with the same noise at every evaluation, and scores them. All ranks share the images and get the
+  /// results.
   func evaluate(_ phase: EvaluationPhase) throws -> [EvaluationResult] {
+    try withAverage { try evaluatePolicy(phase) }
+  }
+
+  /// Runs `body` with the average of the weights in their place, where one is kept.
+  private func withAverage<Value>(_ body: () throws -> Value) throws -> Value {
+    try average?.inPlace(body) ?? body()
+  }
+
+  private func evaluatePolicy(_ phase: EvaluationPhase) throws -> [EvaluationResult] {
     try evaluationSets.map { set in
       let start = ContinuousClock.now
       let count = configuration.evaluation.imagesPerSet
@@ -33,12 +43,14 @@ extension Trainer {
 
   /// Draws the first images of every set as an evaluation would, for the grids alone.
   func drawGrids() throws {
-    for set in evaluationSets {
-      let (rewards, images) = try scores(
-        of: set,
-        count: min(configuration.logging.sampleImages, configuration.evaluation.imagesPerSet),
-        label: "grid \(set.name)")
-      try saveGrid(images, rewards, set, .during)
+    try withAverage {
+      for set in evaluationSets {
+        let (rewards, images) = try scores(
+          of: set,
+          count: min(configuration.logging.sampleImages, configuration.evaluation.imagesPerSet),
+          label: "grid \(set.name)")
+        try saveGrid(images, rewards, set, .during)
+      }
     }
   }
 
@@ -105,10 +117,11 @@ extension Trainer {
     let name = "\(phase.rawValue)\(epoch)-\(set.name)"
     let cells = images.enumerated().map { index, image in
       ImageGrid.Cell(
-        image: image,
+        image: image.thumbnail(),
         caption: String(format: "%.2f ", rewards[index]) + prompts[index % prompts.count])
     }
-    let grid = ImageGrid(cells: cells, columnCount: min(8, cells.count), scale: 2)
+    let scale = policy.model.imageSide < 128 ? 2 : 1
+    let grid = ImageGrid(cells: cells, columnCount: min(8, cells.count), scale: scale)
     do {
       try grid.image().writePNG(to: URL(filePath: "\(folder.samples)/\(name).png"))
     } catch {

@@ -38,6 +38,8 @@ public final class Trainer {
   let sampler: RolloutSampler
   let policyGradient: PolicyGradient
   let optimizer: AdamW
+  /// Follows the trained weights, and is evaluated in their place; `nil` where none is asked for.
+  let average: ExponentialMovingAverage?
   let schedule: LearningRateSchedule
   let gradient: FlatGradient
   let averager: GradientAverager
@@ -91,6 +93,7 @@ public final class Trainer {
     sampler = parts.sampler
     policyGradient = parts.policyGradient
     optimizer = parts.optimizer
+    average = parts.average
     gradient = parts.gradient
     state = TrainingState(
       configuration: configuration.yaml(), modelSHA256: parts.modelSHA256,

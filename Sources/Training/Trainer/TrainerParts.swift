@@ -22,6 +22,7 @@ struct TrainerParts {
   let sampler: RolloutSampler
   let policyGradient: PolicyGradient
   let optimizer: AdamW
+  let average: ExponentialMovingAverage?
   let gradient: FlatGradient
 
   init(
@@ -41,11 +42,13 @@ struct TrainerParts {
         indices: stride(from: communicator.rank, to: file.prompts.count, by: communicator.size))
     }
 
-    let folder = ModelFolder(path: configuration.model.path)
+    let folder = ModelFolder(
+      path: configuration.model.path, variant: configuration.model.variant)
     let seed = UInt64(configuration.run.seed)
     let model = try StableDiffusionModel(
-      folder: folder.path, device: device, lora: LoRAConfiguration(configuration.model),
-      loraSeed: seed)
+      folder, device: device, dtype: DType(named: configuration.model.dtype),
+      lora: LoRAConfiguration(configuration.model), loraSeed: seed)
+    model.unet.recomputesActivations = configuration.model.gradientCheckpointing
     modelSHA256 = try folder.weightsSHA256()
     policy = try Policy(model)
 
@@ -72,6 +75,9 @@ struct TrainerParts {
       trainedSteps: trainedSteps, guidanceScale: configuration.sampler.guidance,
       microBatchCount: settings.microBatch, reductionScale: reductionScale)
     optimizer = try AdamW(policy.trainable, AdamWCoefficients(configuration.optimizer))
+    average = try configuration.optimizer.averageDecay.map { [policy] decay in
+      try ExponentialMovingAverage(policy.trainable, decay: decay)
+    }
     gradient = try FlatGradient(policy.trainable)
   }
 
@@ -118,7 +124,7 @@ extension WeightedReward {
 
 extension LoRAConfiguration {
   /// The adapters that a configuration asks for; `nil` for full fine-tuning.
-  fileprivate init?(_ model: RunConfiguration.Model) {
+  init?(_ model: RunConfiguration.Model) {
     guard model.training == .lora else { return nil }
     self.init(rank: model.lora.rank, alpha: model.lora.alpha, targets: model.lora.targets)
   }

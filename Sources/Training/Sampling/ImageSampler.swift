@@ -30,7 +30,7 @@ struct ImageSampler {
   /// One image for each prompt, from the noise of the seed at the same place.
   func images(prompts: [String], seeds: [UInt64]) throws -> [Image] {
     try withoutGradient {
-      let empty = try model.encode(prompts: [""])
+      let empty = try model.encodeEmptyPrompt()
       return try stride(from: 0, to: prompts.count, by: batchCount).flatMap { start in
         let range = start..<min(start + batchCount, prompts.count)
         let conditioning = Conditioning(
@@ -55,12 +55,16 @@ extension StableDiffusionModel {
   }
 
   /// The pictures of latents [B, C, h, w].
-  func images(of latents: Tensor) throws -> [Image] {
-    let pixels = try decode(latents)
-    let (height, width) = (pixels.shape[1], pixels.shape[2])
-    let values = try pixels.values(as: UInt8.self)
+  func images(of latents: Tensor) throws -> [Image] { try Image.images(ofLevels: decode(latents)) }
+}
+
+extension Image {
+  /// Pictures of levels [B, H, W, 3] in 0...255, rounded.
+  static func images(ofLevels levels: Tensor) throws -> [Image] {
+    let (height, width) = (levels.shape[1], levels.shape[2])
+    let values = try (levels + 0.5).to(dtype: .uint8).values(as: UInt8.self)
     let count = height * width * 3
-    return (0..<pixels.shape[0]).map {
+    return (0..<levels.shape[0]).map {
       Image(width: width, height: height, pixels: Array(values[$0 * count..<($0 + 1) * count]))
     }
   }
