@@ -84,7 +84,7 @@ let package = Package(
     .testTarget(
       name: "TorchNNTests", dependencies: ["Safetensors", "TestSupport", "Torch", "TorchNN"]),
     .testTarget(name: "SafetensorsTests", dependencies: ["Safetensors"]),
-    .testTarget(name: "MPITests", dependencies: ["MPI", "MPIRankTests", "TestSupport"]),
+    .testTarget(name: "MPITests", dependencies: ["CMPI", "MPI", "MPIRankTests", "TestSupport"]),
     .testTarget(name: "DiffusionTests", dependencies: ["Diffusion"]),
     .testTarget(
       name: "CLIPTests",

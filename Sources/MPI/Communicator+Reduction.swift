@@ -14,9 +14,10 @@ extension Communicator {
   public func allReduce<T: MPIScalar>(
     _ values: UnsafeMutableBufferPointer<T>, by reduction: Reduction
   ) throws {
+    let type = T.mpiDatatype
+    let operation = try type.operation(reduction)
     try forEachPiece(of: values) { start, count in
-      try check(
-        cmpi_allreduce(start, count, T.mpiDatatype.code, reduction.code, handle), "MPI_Allreduce")
+      try check(cmpi_allreduce(start, count, type.code, operation, handle), "MPI_Allreduce")
     }
   }
 
@@ -34,6 +35,44 @@ extension Communicator {
     var result = value
     try withUnsafeMutablePointer(to: &result) {
       try allReduce(UnsafeMutableBufferPointer(start: $0, count: 1), by: reduction)
+    }
+    return result
+  }
+
+  /// Returns this rank's part of the reduction of all ranks' elements: the parts follow each other in
+  /// rank order. Collective; as many elements on each.
+  ///
+  /// - Parameters:
+  ///   - counts: The number of elements of each rank's part, the same list on every rank; together
+  ///     as many as `values` has.
+  /// - Source: MPI 3.1, section 5.10 (`MPI_Reduce_scatter`).
+  public func reduceScatter<T: MPIScalar>(_ values: [T], counts: [Int], by reduction: Reduction)
+    throws -> [T]
+  {
+    precondition(
+      counts.count == size && counts.reduce(0, +) == values.count, "counts are not the parts'")
+    let type = T.mpiDatatype
+    let operation = try type.operation(reduction)
+    var result: [T] = []
+    result.reserveCapacity(counts[rank])
+    // A slice of each part at a time, joined: MPI counts the whole in 32 bits.
+    let sliceCount = max(1, elementsPerCall / size)
+    for done in stride(from: 0, to: counts.max() ?? 0, by: sliceCount) {
+      let roundCounts = counts.map { min(sliceCount, max(0, $0 - done)) }
+      var (slices, start): ([T], Int) = ([], 0)
+      for (count, roundCount) in zip(counts, roundCounts) {
+        slices += values[start + min(done, count)..<start + min(done, count) + roundCount]
+        start += count
+      }
+      result += try [T](unsafeUninitializedCapacity: roundCounts[rank]) { part, initializedCount in
+        let code = slices.withUnsafeBufferPointer {
+          cmpi_reduce_scatter(
+            $0.baseAddress, part.baseAddress, roundCounts.map(CInt.init), type.code, operation,
+            handle)
+        }
+        try check(code, "MPI_Reduce_scatter")
+        initializedCount = roundCounts[rank]
+      }
     }
     return result
   }

@@ -13,6 +13,8 @@ public enum MPIError: Error, Equatable, CustomStringConvertible {
   case finalised
   /// A collective that wants as many elements of each rank got these counts, in rank order.
   case unequalCounts(operation: String, counts: [Int])
+  /// Fewer elements came than were to be received.
+  case shortMessage(operation: String, expected: Int, received: Int)
   /// A broadcast text was not UTF-8.
   case invalidText(operation: String)
 
@@ -29,6 +31,9 @@ public enum MPIError: Error, Equatable, CustomStringConvertible {
     case .unequalCounts(let operation, let counts):
       "\(operation) needs as many elements from each rank, got \(counts) in rank order: "
         + "use allGatherV for uneven parts"
+    case .shortMessage(let operation, let expected, let received):
+      "\(operation) expected \(expected) elements, received \(received): both ranks must name the "
+        + "same number"
     case .invalidText(let operation):
       "\(operation) received bytes that are not UTF-8: all ranks must broadcast a string"
     }

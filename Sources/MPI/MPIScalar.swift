@@ -1,17 +1,27 @@
 import CMPI
 
-/// An element that ranks can send and reduce: `Int32`, `Int64`, `UInt8`, `UInt64`, `Float` and
-/// `Double`.
+/// An element that ranks can send and reduce: `Int32`, `Int64`, `UInt8`, `UInt64`, `Float`,
+/// `Double`, `Float16` and ``BFloat16``.
 ///
 /// `Int` is left out, since its width depends on the machine: say `Int64`.
-public protocol MPIScalar: BitwiseCopyable, Sendable, Numeric, Comparable {
+public protocol MPIScalar: BitwiseCopyable, Sendable, Equatable {
   /// The matching MPI datatype.
   static var mpiDatatype: MPIDatatype { get }
 }
 
-/// An MPI datatype.
+/// An MPI datatype, and how its elements are reduced.
 public struct MPIDatatype: Sendable {
   let code: cmpi_type
+  private let ownOperations: HalfOperations?
+
+  fileprivate init(code: cmpi_type, _ ownOperations: HalfOperations? = nil) {
+    self.code = code
+    self.ownOperations = ownOperations
+  }
+
+  func operation(_ reduction: Reduction) throws -> cmpi_operation {
+    try ownOperations?.operation(reduction) ?? cmpi_builtin(reduction.code)
+  }
 }
 
 extension Int32: MPIScalar {
@@ -46,7 +56,7 @@ extension Double: MPIScalar {
 
 /// How `Communicator.allReduce` joins the ranks' elements.
 public enum Reduction: Sendable, CaseIterable {
-  /// The sum; integers wrap around.
+  /// The sum; integers wrap around, and 16-bit numbers are rounded after each addition.
   case sum
   /// The least; undefined where an element is not a number.
   case min
@@ -60,4 +70,34 @@ public enum Reduction: Sendable, CaseIterable {
     case .max: .max
     }
   }
+}
+
+extension Float16: MPIScalar {
+  /// 16 bits that operations of our own reduce.
+  public static var mpiDatatype: MPIDatatype { MPIDatatype(code: .float16, .float16) }
+}
+
+/// A number with the sign and exponent of a `Float` and 8 significant bits.
+public struct BFloat16: MPIScalar, CustomStringConvertible {
+  /// Its bits: the upper half of those of the same `Float`.
+  public var bitPattern: UInt16
+
+  /// The number with these bits.
+  public init(bitPattern: UInt16) {
+    self.bitPattern = bitPattern
+  }
+
+  /// The nearest number, of two equally near ones the even one.
+  public init(_ value: Float) {
+    bitPattern = cmpi_to_bfloat16(value)
+  }
+
+  /// The same number.
+  public var float: Float { cmpi_from_bfloat16(bitPattern) }
+
+  /// As of a `Float`.
+  public var description: String { float.description }
+
+  /// 16 bits that operations of our own reduce.
+  public static var mpiDatatype: MPIDatatype { MPIDatatype(code: .bfloat16, .bfloat16) }
 }

@@ -24,7 +24,7 @@ enum MPIRankTests {
     case nil:
       let checks =
         communicatorChecks + reductionChecks + broadcastChecks + gatheringChecks
-        + agreementChecks
+        + messageChecks + agreementChecks
       return try runChecks(checks, on: world) ? 0 : 1
     case "last-rank-throws":
       if isLast { throw Mishap(text: "the last rank broke") }

@@ -8,6 +8,36 @@ let reductionChecks = [
     try checkReductions(of: UInt64.self, on: world, &findings)
     try checkReductions(of: Float.self, on: world, &findings)
     try checkReductions(of: Double.self, on: world, &findings)
+    try checkReductions(of: Float16.self, on: world, &findings)
+  },
+  RankCheck("bfloat16IsReduced") { world, findings in
+    let size = world.size
+    for (reduction, expected) in [(Reduction.sum, size * (size + 1) / 2), (.min, 1), (.max, size)] {
+      let found = try world.allReduce(BFloat16(Float(world.rank + 1)), by: reduction)
+      findings.expect(found, equals: BFloat16(Float(expected)), "\(reduction)")
+    }
+    // 1 + 2^-8 lies between 1 and the next number: a tie, which goes to the even 1.
+    let tie = try world.allReduce(
+      BFloat16(world.rank == 0 ? 1 : world.rank == 1 ? 0x1p-8 : 0), by: .sum)
+    findings.expect(tie, equals: BFloat16(1), "a tie")
+    let above = try world.allReduce(
+      BFloat16(world.rank == 0 ? 1 : world.rank == 1 ? 0x1.02p-8 : 0), by: .sum)
+    findings.expect(above.float, equals: size > 1 ? 1 + 0x1p-7 : 1, "above the tie")
+  },
+  RankCheck("eachRankGetsItsPartOfAReduction") { world, findings in
+    for elementsPerCall in [1, 5, 1000] {
+      let pieces = try world.duplicate(elementsPerCall: elementsPerCall)
+      // Rank r gets r + 2 elements, and the first rank none.
+      let counts = (0..<world.size).map { $0 == 0 ? 0 : $0 + 2 }
+      let total = counts.reduce(0, +)
+      let part = try pieces.reduceScatter(
+        (0..<total).map { Int64($0 * (world.rank + 1)) }, counts: counts, by: .sum)
+      let start = counts[..<world.rank].reduce(0, +)
+      let factor = world.size * (world.size + 1) / 2
+      let expected = (start..<start + counts[world.rank]).map { Int64($0 * factor) }
+      findings.expect(part, equals: expected, "in pieces of \(elementsPerCall)")
+      try pieces.free()
+    }
   },
   RankCheck("anEmptyVectorIsReducedToAnEmptyOne") { world, findings in
     var values: [Double] = []
@@ -69,7 +99,7 @@ let reductionChecks = [
 ]
 
 /// Rank `r` gives `[r + 1, 10 - r]`.
-private func checkReductions<T: MPIScalar>(
+private func checkReductions<T: MPIScalar & Numeric>(
   of type: T.Type, on world: Communicator, _ findings: inout Findings
 ) throws {
   let size = world.size
