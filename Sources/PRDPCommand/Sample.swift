@@ -90,7 +90,7 @@ struct Sample: ParsableCommand {
 
   func run() throws {
     try withRanks { world in
-      try SampleRun.requireOneRank(world)
+      try world.requireOneRank(for: "prdp sample")
       let device = try prepareDevice(
         source.device, threadsPerRank: source.threads, communicator: world)
       try world.agreed {

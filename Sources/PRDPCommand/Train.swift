@@ -59,7 +59,7 @@ struct Train: ParsableCommand {
   func run() throws {
     var exitStatus: Int32 = 0
     try withRanks { world in
-      if debug { try DebugRun.requireOneRank(world) }
+      if debug { try world.requireOneRank(for: DebugRun.option) }
       var configuration = try source.load(world)
       if debug {
         configuration = try source.load(world, presets: DebugRun.presets(for: configuration))

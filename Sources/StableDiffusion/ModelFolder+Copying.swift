@@ -18,9 +18,7 @@ extension ModelFolder {
       let folder = URL(filePath: "\(path)/\(part)").resolvingSymlinksInPath()
       for file in try FileManager.default.contentsOfDirectory(atPath: folder.path) {
         let isText = ["json", "txt"].contains((file as NSString).pathExtension)
-        guard isText, !file.hasSuffix(".index.json"), !file.contains(".safetensors.index.") else {
-          continue
-        }
+        guard isText, !file.contains(".safetensors.index.") else { continue }
         let isConfiguration = Network(rawValue: part) != nil && file == "config.json"
         let source = "\(path)/\(part)/\(file)"
         let data = isConfiguration ? try float32Configuration(source) : try contents(of: source)

@@ -10,18 +10,8 @@ public struct DebugRun {
   private let inspector: DebugInspector
   private let report: (String) -> Void
 
-  /// Refuses more ranks than one, on all of them.
-  ///
-  /// - Throws: `AgreedFailure`.
-  public static func requireOneRank(_ communicator: Communicator) throws {
-    try communicator.agreed {
-      guard communicator.size == 1 else {
-        throw TrainingError(
-          "--debug", expected: "one rank", found: "\(communicator.size)",
-          advice: "start it without mpirun")
-      }
-    }
-  }
+  /// How a person asks for such a run.
+  public static let option = "--debug"
 
   /// What makes a run of `configuration` small, as overrides that come before the user's.
   ///
@@ -46,7 +36,7 @@ public struct DebugRun {
   ///   - report: Is given a line for each check.
   /// - Throws: `AgreedFailure` when the folder cannot be used.
   public init(_ trainer: Trainer, dumpFolder: String?, report: @escaping (String) -> Void) throws {
-    try Self.requireOneRank(trainer.communicator)
+    try trainer.communicator.requireOneRank(for: Self.option)
     let dump = try trainer.communicator.agreed { try dumpFolder.map(StepDump.init(folder:)) }
     inspector = DebugInspector(CheckReport(report), dump: dump)
     trainer.inspector = inspector

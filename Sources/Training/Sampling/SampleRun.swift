@@ -1,7 +1,6 @@
 import Diffusion
 import Foundation
 import Images
-import MPI
 import Safetensors
 import StableDiffusion
 import Torch
@@ -50,19 +49,6 @@ public struct SampleRun {
   /// The prompt of each image.
   private let prompts: [String]
   private let noise: NoiseFile?
-
-  /// Refuses more ranks than one, on all of them.
-  ///
-  /// - Throws: `AgreedFailure`.
-  public static func requireOneRank(_ communicator: Communicator) throws {
-    try communicator.agreed {
-      guard communicator.size == 1 else {
-        throw TrainingError(
-          "prdp sample", expected: "one rank", found: "\(communicator.size)",
-          advice: "start it without mpirun")
-      }
-    }
-  }
 
   /// Checks the settings against the model and reads the prompts.
   ///
