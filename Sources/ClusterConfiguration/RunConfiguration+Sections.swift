@@ -27,6 +27,8 @@ extension RunConfiguration {
     public var threadsPerRank = 1
     /// What the tensors lie on.
     public var device = Device.cpu
+    /// Seconds from the program's start within which the run saves and stops; above 0, `nil`: none.
+    public var timeLimit: Double?
   }
 
   /// The model to fine-tune, and which of its weights.

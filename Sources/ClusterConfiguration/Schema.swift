@@ -89,6 +89,10 @@ enum Schema {
       "cluster.device", \.cluster.device, .choice, mayChangeOnResume: true,
       knownAs: ["accelerator"],
       "what the ranks compute on; with cuda each takes the GPU of its local rank"),
+    ConfigurationKey(
+      "cluster.timeLimit", \.cluster.timeLimit, .orNull(.above(0)), unit: "seconds",
+      mayChangeOnResume: true, knownAs: ["max_time", "time_limit", "walltime"],
+      "wall time of a start of the run, which saves and stops before it; null for none"),
   ]
 
   private static let model = [

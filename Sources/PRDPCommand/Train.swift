@@ -10,8 +10,13 @@ struct Train: ParsableCommand {
     abstract: "Fine-tunes a model with PRDP, under mpirun or by itself.",
     discussion: """
       Writes metrics.jsonl, summary.json, config.yaml, samples/ and checkpoints/ to run.output. \
-      Ends with 0 when the run is done, with 2 for bad input, with 3 when its numbers make it \
-      impossible to go on, and with 1 for all else, such as a full disk or a reward that fails.
+      Ends with 0 when the run is done, with 85 when it was stopped and saved, with 2 for bad \
+      input, with 3 when its numbers make it impossible to go on, and with 1 for all else, such as \
+      a full disk or a reward that fails.
+
+      The signals USR1 and TERM stop it: it saves where it stands, within a step or the drawing of \
+      a prompt's images, and --resume latest goes on from there. USR1 to mpirun reaches all ranks; \
+      TERM to mpirun leaves them two seconds. cluster.timeLimit stops it by the clock.
 
       With --debug, without mpirun, a small run with the same settings goes to <run.output>-debug, \
       with every internal check on: trajectories drawn twice, log-probabilities computed in \
@@ -57,6 +62,7 @@ struct Train: ParsableCommand {
   }
 
   func run() throws {
+    let stop = debug ? StopRequest() : StopRequest.onSignals()
     var exitStatus: Int32 = 0
     try withRanks { world in
       if debug { try world.requireOneRank(for: DebugRun.option) }
@@ -66,17 +72,24 @@ struct Train: ParsableCommand {
       }
       let device = try prepareDevice(configuration.cluster, world)
       let trainer = try Trainer(
-        configuration, communicator: world, device: device, resume: resumption)
+        configuration, communicator: world, device: device, resume: resumption,
+        stop: stop)
       let outcome =
         debug
         ? try DebugRun(trainer, dumpFolder: dumpFolder, report: say).run() : try trainer.run()
-      if case .failed(let reason, let status) = outcome {
+      switch outcome {
+      case .completed: break
+      case .preempted: exitStatus = Self.preemptedStatus
+      case .failed(let reason, let status):
         exitStatus = status
         if world.rank == 0 { complain(reason) }
       }
     }
     if exitStatus != 0 { throw ExitCode(exitStatus) }
   }
+
+  /// What a launcher or a scheduler knows a run by that may be started again.
+  private static let preemptedStatus: Int32 = 85
 
   private var resumption: Trainer.Resume {
     switch resume {

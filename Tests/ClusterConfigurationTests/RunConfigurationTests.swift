@@ -31,6 +31,7 @@ import Testing
   static let otherValues = [
     "run.seed": "7", "run.output": "\"runs/it's # one\"", "run.epochs": "3",
     "cluster.slots": "4", "cluster.threadsPerRank": "0", "cluster.device": "cuda",
+    "cluster.timeLimit": "3600",
     "model.path": "/models/sd", "model.variant": "fp16", "model.dtype": "bfloat16",
     "model.gradientCheckpointing": "true", "model.training": "full", "model.lora.rank": "4",
     "model.lora.alpha": "16", "model.lora.targets": "[to_q, \"1\"]", "data.prompts": "a b.txt",
@@ -230,6 +231,7 @@ import Testing
   @Test func onlyWhatResultsDoNotDependOnMayChangeOnAResume() throws {
     let free: Set = [
       "run.epochs", "run.output", "cluster.slots", "cluster.threadsPerRank", "cluster.device",
+      "cluster.timeLimit",
       "model.gradientCheckpointing", "method.klLimit", "method.klAction", "evaluation.everyEpochs",
       "checkpoint.everyEpochs",
       "checkpoint.keep", "logging.progress", "logging.sampleImages", "logging.everyEpochs",

@@ -64,6 +64,21 @@ struct MetricsTests {
     }
   }
 
+  @Test func resumingDropsAnEvaluationThatIsMadeAgain() throws {
+    try withScratchFolder { folder in
+      let path = "\(folder)/metrics.jsonl"
+      let whole = try MetricsWriter(path: path, resumingAt: nil) { _ in }
+      whole.write(evaluation(step: 0, .before))
+      whole.write(step(1))
+      let kept = try text(of: path)
+      whole.write(evaluation(step: 1, .during))
+      _ = try MetricsWriter(path: path, resumingAt: 1) { _ in }
+      #expect(try text(of: path) != kept)
+      _ = try MetricsWriter(path: path, resumingAt: 1, redoingEvaluation: true) { _ in }
+      #expect(try text(of: path) == kept)
+    }
+  }
+
   @Test func resumingWithoutAFileStartsOne() throws {
     try withScratchFolder { folder in
       let writer = try MetricsWriter(path: "\(folder)/metrics.jsonl", resumingAt: 7) { _ in }

@@ -17,12 +17,19 @@ final class MetricsWriter {
   ///   - step: The step of the checkpoint that the run goes on from: later records, those of the
   ///     run's end and a line that was torn when it was stopped are dropped. `nil` starts the file
   ///     anew.
+  ///   - redoingEvaluation: Whether the evaluation at that step is made again: then its records are
+  ///     dropped too.
   ///   - warn: Is told of the first line that cannot be written.
   /// - Throws: ``TrainingError`` when the file cannot be read or written.
-  init(path: String, resumingAt step: Int?, warn: @escaping (String) -> Void) throws {
+  init(
+    path: String, resumingAt step: Int?, redoingEvaluation: Bool = false,
+    warn: @escaping (String) -> Void
+  ) throws {
     self.path = path
     self.warn = warn
-    if let step { try Self.dropRecords(in: path, afterStep: step) }
+    if let step {
+      try Self.dropRecords(in: path, afterStep: step, redoingEvaluation)
+    }
     let flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | (step == nil ? O_TRUNC : 0)
     descriptor = open(path, flags, 0o644)
     guard descriptor >= 0 else {
@@ -58,7 +65,9 @@ final class MetricsWriter {
     let phase: EvaluationPhase?
   }
 
-  private static func dropRecords(in path: String, afterStep step: Int) throws {
+  private static func dropRecords(
+    in path: String, afterStep step: Int, _ redoingEvaluation: Bool
+  ) throws {
     guard FileManager.default.fileExists(atPath: path) else { return }
     let decoder = JSONDecoder()
     let lines = try RegularFile(path).contents(byteLimit: 1 << 30)
@@ -66,7 +75,8 @@ final class MetricsWriter {
     let kept = lines.filter { line in
       // What cannot be read was torn.
       guard let record = try? decoder.decode(Line.self, from: Data(line)) else { return false }
-      return record.step <= step && record.phase != .after
+      guard let phase = record.phase else { return record.step <= step }
+      return phase != .after && (redoingEvaluation ? record.step < step : record.step <= step)
     }
     let contents = Data(kept.map { $0 + [UInt8(ascii: "\n")] }.joined())
     try DiskOperations().replaceFile(path, contents: contents)

@@ -24,11 +24,21 @@ extension Trainer {
     }
   }
 
+  /// Saves the run where it ends or stops: here a failure to write is the run's.
+  ///
+  /// - Throws: `AgreedFailure`.
+  func saveAtTheEnd() throws {
+    try checkPolicy()
+    try communicator.agreed(saveCheckpoint)
+  }
+
   /// A run under inspection leaves no checkpoints, so that it can be repeated as it was.
   func saveCheckpoint() throws {
     guard let folder, inspector == nil else { return }
     takeTime()
+    let start = ContinuousClock.now
     try checkpoints(in: folder.checkpoints).save(step: state.step, files: files, state: state)
+    time.noteSave(seconds: (ContinuousClock.now - start) / .seconds(1))
   }
 
   /// Refuses a policy that blew up: resuming from it would fail for ever.

@@ -13,7 +13,10 @@ extension Trainer {
     let (promptCount, inners) = (
       configuration.method.promptsPerEpoch, configuration.method.innerSteps
     )
+    let sampleStart = ContinuousClock.now
     let rollouts = try communicator.agreed(drawRollouts)
+    time.noteLongPart(seconds: (ContinuousClock.now - sampleStart) / .seconds(1))
+    try stopIfWanted()
     try inspector?.trajectoriesAreDrawn(self, rollouts)
     let sampling = try SamplingStatistics(
       rollouts, promptCount: promptCount, share, communicator)
@@ -60,11 +63,13 @@ extension Trainer {
     return records
   }
 
-  /// This rank's share of the epoch's trajectories, scored.
+  /// This rank's share of the epoch's trajectories, scored; not all of it where this rank wants the
+  /// run to stop.
   func drawRollouts() throws -> [Rollout] {
     let positions = share.positions(inEpoch: state.epoch)
     begin("sampling", of: positions.count)
-    return try positions.map { position in
+    var rollouts: [Rollout] = []
+    for position in positions where !wantsToStop {
       let prompt = prompts.prompts[permutation.index(at: position)]
       var (rollout, images) = try timer.measure(.sample) {
         try sampler.sample(prompt, position: position, policyIsReference: state.step == 0)
@@ -72,9 +77,10 @@ extension Trainer {
       rollout.rewards = try timer.measure(.reward) {
         try reward.score(images, prompts: images.map { _ in prompt })
       }
+      rollouts.append(rollout)
       display?.advance()
-      return rollout
     }
+    return rollouts
   }
 
   /// This rank's part of the gradient of the loss, a mean over the prompts of all ranks.

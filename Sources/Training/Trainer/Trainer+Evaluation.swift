@@ -78,6 +78,7 @@ extension Trainer {
     try communicator.agreed {
       pixels = Array(repeating: 0, count: shownCount * imageByteCount)
       for start in starts {
+        if wantsToStop { break }
         let places = Array(start..<min(start + batchCount, count))
         let texts = places.map { prompts[$0 % prompts.count] }
         let images = try sampler.images(
@@ -95,6 +96,8 @@ extension Trainer {
         display?.advance()
       }
     }
+    // What was drawn so far is drawn again when the run goes on.
+    try stopIfWanted()
     // Every element has one owner and is 0 elsewhere, so the sums are exact.
     try communicator.allReduce(&rewards, by: .sum)
     try communicator.allReduce(&pixels, by: .sum)

@@ -5,6 +5,8 @@ import MPI
 public enum RunOutcome: Sendable, Equatable {
   /// All epochs are done, or the KL limit ended the run as it was set to.
   case completed
+  /// The run was asked to stop, or its time was up, and it is saved as it stands.
+  case preempted
   /// The run cannot go on. What was saved before is intact.
   ///
   /// The exit status is 3 where a start from the same place would fail again, else 1.
@@ -30,8 +32,7 @@ extension Trainer {
       return .completed
     }
     do {
-      try runToTheEnd()
-      return .completed
+      return try runToTheEndOrStop()
     } catch let error as AgreedFailure {
       return .failed("\(error)", exitStatus: Int32(error.exitStatus ?? 1))
     } catch let error as NumericalFailure {
@@ -39,14 +40,23 @@ extension Trainer {
     }
   }
 
+  private func runToTheEndOrStop() throws -> RunOutcome {
+    do {
+      try runToTheEnd()
+      return .completed
+    } catch is Preempted {
+      try saveAtTheEnd()
+      display?.note("stopped at step \(state.step), saved; --resume latest goes on")
+      return .preempted
+    }
+  }
+
   private func runToTheEnd() throws {
     state.isBeyondKLLimit = false
-    if state.epoch > 0 {
+    if isResumed {
       display?.note("the run goes on after epoch \(state.epoch), step \(state.step)")
     }
-    if state.step == 0 && state.evaluationBefore.isEmpty {
-      state.evaluationBefore = try evaluate(.before)
-    }
+    if state.isEvaluationDue { try prepareNextEpoch() }
     while state.epoch < configuration.run.epochs {
       let epochStart = ContinuousClock.now
       let records = try runEpoch()
@@ -63,28 +73,32 @@ extension Trainer {
         state.epoch, rewardMean: last.rewardMean, kl: last.klAllSteps,
         imageCount: configuration.method.promptsPerEpoch * configuration.method.imagesPerPrompt,
         seconds: seconds)
-      try finishEpoch()
+      time.noteLongPart(seconds: seconds)
+      state.isEvaluationDue = true
+      try stopIfWanted()
+      try prepareNextEpoch()
     }
-    // Here a failure to save is the run's: there will be no later checkpoint.
-    try checkPolicy()
-    try communicator.agreed(saveCheckpoint)
+    try saveAtTheEnd()
     let after = try evaluate(.after)
     try communicator.agreed { try writeSummary(after) }
   }
 
-  /// What comes between two epochs, when it is time.
-  private func finishEpoch() throws {
+  /// What comes before the first epoch and between two epochs, when it is time.
+  private func prepareNextEpoch() throws {
     let epoch = state.epoch
     guard epoch < configuration.run.epochs else { return }
     func isDue(_ interval: Int) -> Bool { interval > 0 && epoch % interval == 0 }
     // The evaluation first: a run that goes on from the checkpoint does not make it again.
-    if isDue(configuration.evaluation.everyEpochs) {
+    if epoch == 0 {
+      state.evaluationBefore = try evaluate(.before)
+    } else if isDue(configuration.evaluation.everyEpochs) {
       _ = try evaluate(.during)
     } else if isDue(configuration.logging.gridEveryEpochs) {
       try drawGrids()
     }
+    state.isEvaluationDue = false
     // Last, so that a run which goes on from here has all of this behind it.
-    if isDue(configuration.checkpoint.everyEpochs) { try save() }
+    if epoch > 0, isDue(configuration.checkpoint.everyEpochs) { try save() }
   }
 
   private func writeSummary(_ after: [EvaluationResult]) throws {

@@ -54,29 +54,40 @@ public final class Trainer {
   private var timeTaken = ContinuousClock.now
   /// Whether the run came to its end before it was taken up again: nothing is left to do.
   private(set) var isFinished = false
+  /// Whether someone wants the run to stop.
+  let stop: StopRequest
+  var time: TimeLimit
+  /// Whether the run goes on from a checkpoint.
+  private(set) var isResumed = false
   /// Is shown each optimiser step. For debugging.
   var inspector: (any StepInspector)?
 
   /// Loads everything that the configuration names, and the checkpoint to go on from.
   ///
+  /// - Parameter stop: The run looks at it where it could save and stop.
   /// - Throws: `AgreedFailure` when any rank finds something wrong.
   public convenience init(
-    _ configuration: RunConfiguration, communicator: Communicator, device: Device, resume: Resume
+    _ configuration: RunConfiguration, communicator: Communicator, device: Device, resume: Resume,
+    stop: StopRequest = StopRequest()
   ) throws {
-    try self.init(configuration, communicator: communicator, device: device)
+    try self.init(configuration, communicator: communicator, device: device, stop: stop)
     try communicator.agreed { try openRunFolder(resume) }
     let saver = try restore(resume)
+    isResumed = saver != nil
     isFinished = try resume == .latest && cameToItsEnd(saver)
-    try communicator.agreed { try openLog(isResumed: saver != nil) }
+    try communicator.agreed { try openLog() }
   }
 
   /// Loads everything that the configuration names, and neither reads nor writes a run folder.
   ///
   /// - Throws: `AgreedFailure` when any rank finds something wrong.
   public init(
-    _ configuration: RunConfiguration, communicator: Communicator, device: Device
+    _ configuration: RunConfiguration, communicator: Communicator, device: Device,
+    stop: StopRequest = StopRequest()
   ) throws {
     self.configuration = configuration
+    self.stop = stop
+    time = TimeLimit(seconds: configuration.cluster.timeLimit, since: stop.start)
     self.communicator = communicator
     let parts = try communicator.agreed {
       [timer] in
@@ -134,10 +145,11 @@ public final class Trainer {
       advice: "go on with it by --resume latest, or choose another run.output")
   }
 
-  private func openLog(isResumed: Bool) throws {
+  private func openLog() throws {
     guard let folder, !isFinished else { return }
     metrics = try MetricsWriter(
       path: folder.metrics, resumingAt: isResumed ? state.step : nil,
+      redoingEvaluation: state.isEvaluationDue,
       warn: { [weak self] in self?.warn($0) })
     try DiskOperations().replaceFile(
       folder.configuration, contents: Data(configuration.yaml().utf8))

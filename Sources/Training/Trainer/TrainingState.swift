@@ -10,6 +10,9 @@ struct TrainingState: Codable, Equatable {
   var seconds = 0.0
   /// Seconds of them spent in epochs, evaluations apart.
   var trainingSeconds = 0.0
+  /// Whether what comes before the first epoch and between two epochs, an evaluation mostly, is not
+  /// done yet.
+  var isEvaluationDue = true
   /// Whether the KL limit ended the run.
   var isBeyondKLLimit = false
   /// What was measured before the first epoch.
@@ -25,5 +28,24 @@ struct TrainingState: Codable, Equatable {
     self.configuration = configuration
     self.modelSHA256 = modelSHA256
     self.promptsSHA256 = promptsSHA256
+  }
+}
+
+extension TrainingState {
+  /// Reads what this or an earlier release saved.
+  init(from decoder: any Decoder) throws {
+    let values = try decoder.container(keyedBy: CodingKeys.self)
+    epoch = try values.decode(Int.self, forKey: .epoch)
+    step = try values.decode(Int.self, forKey: .step)
+    imageCount = try values.decode(Int.self, forKey: .imageCount)
+    seconds = try values.decode(Double.self, forKey: .seconds)
+    trainingSeconds = try values.decode(Double.self, forKey: .trainingSeconds)
+    // Earlier releases saved after the evaluation only.
+    isEvaluationDue = try values.decodeIfPresent(Bool.self, forKey: .isEvaluationDue) ?? false
+    isBeyondKLLimit = try values.decode(Bool.self, forKey: .isBeyondKLLimit)
+    evaluationBefore = try values.decode([EvaluationResult].self, forKey: .evaluationBefore)
+    configuration = try values.decode(String.self, forKey: .configuration)
+    modelSHA256 = try values.decode(String.self, forKey: .modelSHA256)
+    promptsSHA256 = try values.decode(String.self, forKey: .promptsSHA256)
   }
 }
