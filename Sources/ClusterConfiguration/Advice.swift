@@ -41,8 +41,8 @@ extension Schema {
     (["debug"], "the checks are turned on by an option: prdp train --debug"),
     (["dump_step"], "a step is dumped by an option: prdp train --debug --dump-step FOLDER"),
     (
-      ["hostfile", "hosts", "nodes", "num_nodes", "nnodes", "num_machines", "master_addr"],
-      "the machines are mpirun's to know: mpirun -np 8 --hostfile FILE prdp train"
+      ["hostfile", "num_nodes", "nnodes", "num_machines", "master_addr"],
+      "the machines are named in cluster.hosts: [{name: node1, slots: 8}, …]"
     ),
     (
       ["gradient_accumulation_steps", "accumulation_steps", "grad_accum"],

@@ -26,7 +26,7 @@ extension Array: ConfigurationValue where Element: ConfigurationElement {
 
 extension Array {
   /// All of them, or `nil` where one is missing.
-  fileprivate func allPresent<Value>() -> [Value]? where Element == Value? {
+  func allPresent<Value>() -> [Value]? where Element == Value? {
     let present = compactMap { $0 }
     return present.count == count ? present : nil
   }
@@ -34,7 +34,7 @@ extension Array {
 
 extension Node {
   /// What to write where this is `to_q, to_k` and should be a list; empty where it is not.
-  fileprivate func adviceToBracket(_ yaml: ([String]) -> String) -> String {
+  func adviceToBracket(_ yaml: ([String]) -> String) -> String {
     guard let scalarText, scalarText.meaning == .text else { return "" }
     let items = scalarText.text.split(separator: ",").map {
       $0.split(separator: " ").joined(separator: " ")
@@ -42,6 +42,66 @@ extension Node {
     let form = yaml(items)
     // Half a form would be no help.
     return items.isEmpty || form.shown != form ? "" : "; write it as \(form)"
+  }
+}
+
+extension Node {
+  /// Reads `{name: …, field: …}`, the field with a default, or reports why not and returns `nil`.
+  ///
+  /// - Parameter thing: What has the name and the field: `a reward`.
+  func named<Value: ScalarValue>(
+    with fieldName: String, expecting expectation: String, default defaultValue: Value,
+    in key: String, describing thing: String, from place: Place, into report: inout ProblemReport
+  ) -> (name: String, value: Value)? {
+    guard let mapping, mapping["name"] != nil else {
+      let lack = mapping == nil ? "" : " without a name"
+      report.add("\(key) must be {name: …, \(fieldName): …}, got \(shown)\(lack)", at: place)
+      return nil
+    }
+    var name: String?
+    var value: Value? = defaultValue
+    var hasOnlyKnownKeys = true
+    for (field, node) in mapping {
+      let place = place.at(field)
+      switch field.string {
+      case "name":
+        name = String.read(
+          node, of: "\(key).name", expecting: "a text", from: place, into: &report)
+      case fieldName:
+        value = Value.read(
+          node, of: "\(key).\(fieldName)", expecting: expectation, from: place, into: &report)
+      default:
+        let suggestion = ["name", fieldName].nearest(to: field.string ?? "")
+          .map { "did you mean \(key).\($0)?" }
+        report.add(
+          "\(key).\(field.shown) is not a known key; "
+            + (suggestion ?? "\(thing) has a name and a \(fieldName)"), at: place)
+        hasOnlyKnownKeys = false
+      }
+    }
+    guard let name, let value, hasOnlyKnownKeys else { return nil }
+    return (name, value)
+  }
+}
+
+extension Node.Mapping {
+  /// Reads a mapping of names to texts, or reports why not and returns `nil`.
+  ///
+  /// - Parameter takesNumbers: Whether a plain number or boolean is the text it is written with.
+  func texts(
+    of key: String, expecting expectation: String, takingNumbers takesNumbers: Bool = false,
+    from place: Place, into report: inout ProblemReport
+  ) -> [(name: String, text: String)]? {
+    map { field, value -> (name: String, text: String)? in
+      let place = place.at(field)
+      let name = String.read(
+        field, of: "a name in \(key)", expecting: "a text", from: place, into: &report)
+      let text = String.read(
+        takesNumbers ? value.asText : value, of: "\(key).\(field.shown)", expecting: expectation,
+        from: place, into: &report)
+      guard let name, let text else { return nil }
+      return (name, text)
+    }.allPresent()
   }
 }
 
@@ -87,42 +147,12 @@ extension RunConfiguration.Reward: ConfigurationElement {
       report.add("\(key) must be \(expectation), got \(node.shown)\(advice)", at: place)
       return nil
     }
-    return list.enumerated().map { index, item in
-      read(item, of: "\(key)[\(index)]", from: place.at(item), into: &report)
+    return list.enumerated().map { index, item -> Self? in
+      item.named(
+        with: "weight", expecting: "a number", default: Self.defaultWeight,
+        in: "\(key)[\(index)]", describing: "a reward", from: place.at(item), into: &report
+      ).map { Self(name: $0.name, weight: $0.value) }
     }.allPresent()
-  }
-
-  private static func read(
-    _ node: Node, of key: String, from place: Place, into report: inout ProblemReport
-  ) -> Self? {
-    guard let mapping = node.mapping, mapping["name"] != nil else {
-      let lack = node.mapping == nil ? "" : " without a name"
-      report.add("\(key) must be {name: …, weight: …}, got \(node.shown)\(lack)", at: place)
-      return nil
-    }
-    var name: String?
-    var weight: Double? = Self.defaultWeight
-    var hasOnlyKnownKeys = true
-    for (field, value) in mapping {
-      let place = place.at(field)
-      switch field.string {
-      case "name":
-        name = String.read(
-          value, of: "\(key).name", expecting: "a text", from: place, into: &report)
-      case "weight":
-        weight = Double.read(
-          value, of: "\(key).weight", expecting: "a number", from: place, into: &report)
-      default:
-        let suggestion = ["name", "weight"].nearest(to: field.string ?? "")
-          .map { "did you mean \(key).\($0)?" }
-        report.add(
-          "\(key).\(field.shown) is not a known key; "
-            + (suggestion ?? "a reward has a name and a weight"), at: place)
-        hasOnlyKnownKeys = false
-      }
-    }
-    guard let name, let weight, hasOnlyKnownKeys else { return nil }
-    return Self(name: name, weight: weight)
   }
 
   static func yaml(of elements: [Self]) -> String {
@@ -146,15 +176,8 @@ extension RunConfiguration.EvaluationSet: ConfigurationElement {
       report.add("\(key) must be \(expectation), got \(node.shown)", at: place)
       return nil
     }
-    return mapping.map { field, value -> Self? in
-      let place = place.at(field)
-      let name = String.read(
-        field, of: "a name in \(key)", expecting: "a text", from: place, into: &report)
-      let path = String.read(
-        value, of: "\(key).\(field.shown)", expecting: "a path", from: place, into: &report)
-      guard let name, let path else { return nil }
-      return Self(name: name, prompts: path)
-    }.allPresent()
+    return mapping.texts(of: key, expecting: "a path", from: place, into: &report)?
+      .map { Self(name: $0.name, prompts: $0.text) }
   }
 
   static func yaml(of elements: [Self]) -> String {

@@ -127,7 +127,7 @@ struct ConfigurationReader {
 
 extension Node {
   /// A plain number or boolean as the text that it is written with.
-  fileprivate var asText: Node {
+  var asText: Node {
     switch scalarText?.meaning {
     case .number, .boolean: .scalar(.init(scalarText?.text ?? "", .implicit, .doubleQuoted))
     case .null, .text, nil: self

@@ -19,15 +19,19 @@ extension ConfigurationRelation {
     }
   }
 
-  /// Each of the ranks that scripts/train starts has a prompt.
+  /// Each of the ranks that a launch starts has a prompt.
   public static let promptsForEachSlot = Self(
-    paths: ["method.promptsPerEpoch", "cluster.slots"]
+    paths: ["method.promptsPerEpoch", "cluster.slots", "cluster.hosts"]
   ) { configuration in
     let promptCount = configuration.method.promptsPerEpoch
-    let slotCount = configuration.cluster.slots
-    guard promptCount < slotCount else { return [] }
+    let cluster = configuration.cluster
+    guard promptCount < cluster.rankCount else { return [] }
+    let slots =
+      cluster.hosts.isEmpty
+      ? "cluster.slots, which is \(cluster.rankCount)"
+      : "the slots in cluster.hosts, \(cluster.rankCount) in all"
     return [
-      "method.promptsPerEpoch is \(promptCount), below cluster.slots, which is \(slotCount): "
+      "method.promptsPerEpoch is \(promptCount), below \(slots): "
         + "a rank would be left without a prompt"
     ]
   }

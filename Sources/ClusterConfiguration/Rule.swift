@@ -126,7 +126,7 @@ extension String {
 }
 
 extension [String] {
-  fileprivate var complaintAboutRepeats: String? {
+  var complaintAboutRepeats: String? {
     var seen: Set<String> = []
     return first { !seen.insert($0).inserted }.map { "\($0.shown) twice" }
   }

@@ -11,26 +11,6 @@ extension RunConfiguration {
     public var epochs = 40
   }
 
-  /// The processes, and what they compute on.
-  public struct Cluster: Sendable, Equatable {
-    /// What the tensors of a rank lie on.
-    public enum Device: String, Choice {
-      /// The processor's memory.
-      case cpu
-      /// An NVIDIA GPU, by local rank.
-      case cuda
-    }
-
-    /// Ranks that scripts/train starts; at least 1.
-    public var slots = 2
-    /// Threads of the tensor library in a rank; 0 shares the machine's cores among its ranks.
-    public var threadsPerRank = 1
-    /// What the tensors lie on.
-    public var device = Device.cpu
-    /// Seconds from the program's start within which the run saves and stops; above 0, `nil`: none.
-    public var timeLimit: Double?
-  }
-
   /// The model to fine-tune, and which of its weights.
   public struct Model: Sendable, Equatable {
     /// Which weights are trained.

@@ -73,28 +73,6 @@ enum Schema {
       "epochs in all, those before a resume included; a cosine schedule ends with them"),
   ]
 
-  private static let cluster = [
-    ConfigurationKey(
-      "cluster.slots", \.cluster.slots, .count, mayChangeOnResume: true,
-      knownAs: [
-        "ranks", "np", "nproc", "nproc_per_node", "processes", "num_processes", "num_gpus",
-        "world_size",
-      ],
-      "ranks that scripts/train starts"),
-    ConfigurationKey(
-      "cluster.threadsPerRank", \.cluster.threadsPerRank, .countOrNone, mayChangeOnResume: true,
-      knownAs: ["threads", "num_threads", "omp_num_threads"],
-      "threads of each rank; 0 divides the machine's cores among its ranks"),
-    ConfigurationKey(
-      "cluster.device", \.cluster.device, .choice, mayChangeOnResume: true,
-      knownAs: ["accelerator"],
-      "what the ranks compute on; with cuda each takes the GPU of its local rank"),
-    ConfigurationKey(
-      "cluster.timeLimit", \.cluster.timeLimit, .orNull(.above(0)), unit: "seconds",
-      mayChangeOnResume: true, knownAs: ["max_time", "time_limit", "walltime"],
-      "wall time of a start of the run, which saves and stops before it; null for none"),
-  ]
-
   private static let model = [
     ConfigurationKey(
       "model.path", \.model.path, .path,

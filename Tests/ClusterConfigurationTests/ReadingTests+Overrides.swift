@@ -77,7 +77,7 @@ extension ReadingTests {
     ("run.debug", "the checks are turned on by an option: prdp train --debug"),
     (
       "cluster.hostfile",
-      "the machines are mpirun's to know: mpirun -np 8 --hostfile FILE prdp train"
+      "the machines are named in cluster.hosts: [{name: node1, slots: 8}, …]"
     ),
     (
       "method.gradient_accumulation_steps",

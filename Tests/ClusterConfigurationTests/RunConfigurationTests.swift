@@ -32,6 +32,12 @@ import Testing
     "run.seed": "7", "run.output": "\"runs/it's # one\"", "run.epochs": "3",
     "cluster.slots": "4", "cluster.threadsPerRank": "0", "cluster.device": "cuda",
     "cluster.timeLimit": "3600",
+    "cluster.hosts": "[{name: h1, slots: 2}, {name: 10.0.0.2, slots: 1}]",
+    "cluster.network": "10.77.0.0/24", "cluster.environment": "[HF_HOME, _X1]",
+    "cluster.mca": "{mpi_yield_when_idle: 1, pml: ob1, btl: \"^openib\"}",
+    "cluster.restarts": "0", "cluster.restartDelay": "1", "cluster.fewerRanks": "false",
+    "cluster.gracePeriod": "30", "cluster.heartbeatLimit": "3", "cluster.startLimit": "60",
+    "cluster.stallLimit": "5",
     "model.path": "/models/sd", "model.variant": "fp16", "model.dtype": "bfloat16",
     "model.gradientCheckpointing": "true", "model.training": "full", "model.lora.rank": "4",
     "model.lora.alpha": "16", "model.lora.targets": "[to_q, \"1\"]", "data.prompts": "a b.txt",
@@ -168,6 +174,12 @@ import Testing
       errorText("method:\n  promptsPerEpoch: 3", keeping: [.prompts(forEachOf: 4)])
         == "cluster.yaml:2: method.promptsPerEpoch is 3, fewer than the 4 ranks: "
         + "raise it or start fewer ranks")
+    #expect(
+      errorText(
+        "cluster: {hosts: [{name: a, slots: 2}, {name: b}]}\nmethod: {promptsPerEpoch: 2}",
+        keeping: [.promptsForEachSlot])
+        == "cluster.yaml:2: method.promptsPerEpoch is 2, below the slots in cluster.hosts, "
+        + "3 in all: a rank would be left without a prompt")
     let enough = "cluster: {slots: 3}\nmethod: {promptsPerEpoch: 3}"
     #expect(
       errorText(enough, keeping: [.promptsForEachSlot, .prompts(forEachOf: 3)]) == "no error")
@@ -232,6 +244,9 @@ import Testing
     let free: Set = [
       "run.epochs", "run.output", "cluster.slots", "cluster.threadsPerRank", "cluster.device",
       "cluster.timeLimit",
+      "cluster.hosts", "cluster.network", "cluster.environment", "cluster.mca",
+      "cluster.restarts", "cluster.restartDelay", "cluster.fewerRanks", "cluster.gracePeriod",
+      "cluster.heartbeatLimit", "cluster.startLimit", "cluster.stallLimit",
       "model.gradientCheckpointing", "method.klLimit", "method.klAction", "evaluation.everyEpochs",
       "checkpoint.everyEpochs",
       "checkpoint.keep", "logging.progress", "logging.sampleImages", "logging.everyEpochs",
