@@ -75,8 +75,15 @@ let package = Package(
       ]),
 
     // Tests.
+    .target(name: "RankChecks", dependencies: ["MPI"], path: "Tests/RankChecks"),
     .executableTarget(
-      name: "MPIRankTests", dependencies: ["MPI"], path: "Tests/MPIRankTests"),
+      name: "MPIRankTests", dependencies: ["MPI", "RankChecks"], path: "Tests/MPIRankTests"),
+    .executableTarget(
+      name: "TrainingRankTests",
+      dependencies: [
+        "ClusterConfiguration", "Diffusion", "Images", "MPI", "RankChecks", "Rewards",
+        "StableDiffusion", "Torch", "TorchNN", "Training",
+      ], path: "Tests/TrainingRankTests"),
     .target(
       name: "TestSupport", dependencies: ["Safetensors", "Torch", "TorchNN"],
       path: "Tests/TestSupport"),

@@ -128,6 +128,16 @@ extension RunConfiguration {
 
   /// AdamW and its learning rate.
   public struct Optimizer: Sendable, Equatable {
+    /// The numbers in which ranks exchange gradients.
+    public enum GradientType: String, Choice {
+      /// As they are added up.
+      case float64
+      /// Half the bytes.
+      case float32
+      /// A quarter of them; what rounding leaves out is made up for in the next step.
+      case bfloat16
+    }
+
     /// How the learning rate goes on after the warm-up.
     public enum Schedule: String, Choice {
       /// It stays.
@@ -154,6 +164,12 @@ extension RunConfiguration {
     public var maxGradientNorm = 1.0
     /// What an average of the trained weights keeps at each step, in [0, 1); `nil` for no average.
     public var averageDecay: Double?
+    /// Whether each rank keeps the moments of its share of the weights only.
+    public var sharded = false
+    /// The numbers in which ranks exchange gradients.
+    public var gradientType = GradientType.float64
+    /// Pieces in which they do, in megabytes of float64; above 0.
+    public var bucketMegabytes = 4.0
   }
 
   /// How images are drawn, in training and in evaluation.

@@ -192,6 +192,18 @@ enum Schema {
       "optimizer.averageDecay", \.optimizer.averageDecay, .orNull(.decayRate),
       knownAs: ["ema_decay", "use_ema", "ema"],
       "decay of an average of the weights, which is evaluated and exported; null: none"),
+    ConfigurationKey(
+      "optimizer.sharded", \.optimizer.sharded, .truth, mayChangeOnResume: true,
+      knownAs: ["zero", "zero_stage", "use_zero", "fsdp"],
+      "each rank keeps the moments of its share of the weights: less memory, one more message"),
+    ConfigurationKey(
+      "optimizer.gradientType", \.optimizer.gradientType, .choice, mayChangeOnResume: true,
+      knownAs: ["gradient_compression", "comm_hook", "communication_data_type"],
+      "numbers in which ranks exchange gradients; they are added up in float64"),
+    ConfigurationKey(
+      "optimizer.bucketMegabytes", \.optimizer.bucketMegabytes, .above(0), unit: "MB of float64",
+      mayChangeOnResume: true, knownAs: ["bucket_cap_mb", "reduce_bucket_size"],
+      "pieces in which gradients go over the network while others are being computed"),
   ]
 
   private static let sampler = [

@@ -81,7 +81,7 @@ extension Communicator {
     _ part: [T], counts: [Int], receiver: Int?
   ) throws -> [[T]] {
     let flat = try receiveFlat(part, counts: counts, receiver: receiver)
-    return zip(counts, starts(of: counts)).map { count, start in
+    return zip(counts, partStarts(of: counts)).map { count, start in
       Array(flat[start..<start + count])
     }
   }
@@ -120,7 +120,7 @@ extension Communicator {
     }
 
     let sliceCount = max(1, elementsPerCall / size)
-    let starts = starts(of: counts)
+    let starts = partStarts(of: counts)
     let scratchCount = destination == nil ? 0 : sliceCount * size
     let scratch = UnsafeMutableBufferPointer<T>.allocate(capacity: scratchCount)
     defer { scratch.deallocate() }
@@ -131,7 +131,7 @@ extension Communicator {
       try moveAtOnce(
         slice, counts: roundCounts, into: destination == nil ? nil : scratch, receiver: receiver)
       guard let destination else { continue }
-      for (other, start) in self.starts(of: roundCounts).enumerated() where roundCounts[other] > 0 {
+      for (other, start) in partStarts(of: roundCounts).enumerated() where roundCounts[other] > 0 {
         let count = roundCounts[other]
         let target = starts[other] + done
         _ = destination.extracting(target..<target + count)
@@ -145,7 +145,7 @@ extension Communicator {
     receiver: Int?
   ) throws {
     let type = T.mpiDatatype.code
-    let starts = starts(of: counts).map(CInt.init)
+    let starts = partStarts(of: counts).map(CInt.init)
     let counts = counts.map(CInt.init)
     if let receiver {
       try check(
@@ -159,13 +159,13 @@ extension Communicator {
         "MPI_Allgatherv")
     }
   }
+}
 
-  /// Returns where each part begins when they follow each other.
-  private func starts(of counts: [Int]) -> [Int] {
-    var start = 0
-    return counts.map { count in
-      defer { start += count }
-      return start
-    }
+/// Where each part begins when they follow each other.
+func partStarts(of counts: [Int]) -> [Int] {
+  var start = 0
+  return counts.map { count in
+    defer { start += count }
+    return start
   }
 }

@@ -4,7 +4,7 @@ extension Communicator {
   /// Sends elements to another rank, which must receive as many of the type with the same tag. May
   /// wait until it does.
   ///
-  /// - Parameter tag: Tells messages between the same two ranks apart; in `0..<32768`.
+  /// - Parameter tag: Tells messages between the same two ranks apart; in `0..<32767`.
   /// - Source: MPI 3.1, section 3.2.
   public func send<T: MPIScalar>(_ values: [T], to other: Int, tag: Int = 0) throws {
     requireRank(other, tag: tag)
@@ -39,8 +39,8 @@ extension Communicator {
 
   func requireRank(_ other: Int, tag: Int) {
     precondition((0..<size).contains(other), "rank \(other) is none of \(size)")
-    // What MPI grants at least.
-    precondition((0..<32768).contains(tag), "a tag is in 0..<32768, got \(tag)")
+    // What MPI grants at least, without the one that exchanges have.
+    precondition((0..<32767).contains(tag), "a tag is in 0..<32767, got \(tag)")
   }
 }
 

@@ -107,7 +107,10 @@ public final class Communicator {
     exit(exitCode)
   }
 
-  private var machineName: String {
+  /// The name of the machine that this rank runs on.
+  ///
+  /// - Source: MPI 3.1, section 8.1.2 (`MPI_Get_processor_name`).
+  public var machineName: String {
     var name = [CChar](repeating: 0, count: cmpi_processor_name_capacity)
     var length: CInt = 0
     guard cmpi_processor_name(&name, &length) == 0 else { return "an unnamed machine" }

@@ -7,10 +7,7 @@ import CMPI
 /// this or another communicator; a thread of its own that waits lets it overlap with computation.
 public final class Pending<T: MPIScalar> {
   private let buffer: UnsafeMutableBufferPointer<T>
-  private let operation: String
-  private let receives: Bool
-  /// In the order they were started, with the number of elements of each.
-  private var requests: [(request: cmpi_request, count: CInt)] = []
+  private let requests: Requests<T>
 
   /// Copies the elements and calls `start` for each piece of them.
   fileprivate init(
@@ -19,50 +16,27 @@ public final class Pending<T: MPIScalar> {
   ) throws {
     buffer = .allocate(capacity: values.count)
     _ = buffer.initialize(fromContentsOf: values)
-    self.operation = operation
-    self.receives = receives
+    requests = Requests()
     try communicator.forEachPiece(of: buffer) { first, count in
-      var request = cmpi_request_null()
-      try check(start(first, count, &request), operation)
-      requests.append((request, count))
+      try requests.add(operation, count: count, receives: receives) { start(first, count, &$0) }
     }
   }
 
   deinit {
-    // Nobody is left to tell of an error, after which others may still be under way.
-    while !requests.isEmpty { try? finish() }
+    requests.abandon()
     buffer.deallocate()
   }
 
   /// Whether it is done; never waits.
-  public func isDone() throws -> Bool {
-    while var next = requests.first {
-      var (done, received): (CInt, CInt) = (0, 0)
-      let code = cmpi_test(&next.request, T.mpiDatatype.code, &done, &received)
-      if code == 0 && done == 0 { return false }
-      requests.removeFirst()
-      try check(code, operation)
-      if receives { try requireWhole(received, of: next.count, operation) }
-    }
-    return true
-  }
+  public func isDone() throws -> Bool { try requests.areDone() }
 
   /// Waits for the end.
   ///
   /// - Returns: The elements as they are then.
   /// - Throws: ``MPIError``, also where fewer elements came than were to be received.
   public func wait() throws -> [T] {
-    try finish()
+    try requests.finish()
     return Array(buffer)
-  }
-
-  private func finish() throws {
-    while var next = requests.first {
-      requests.removeFirst()
-      var received: CInt = 0
-      try check(cmpi_wait(&next.request, T.mpiDatatype.code, &received), operation)
-      if receives { try requireWhole(received, of: next.count, operation) }
-    }
   }
 }
 

@@ -10,7 +10,8 @@ func withRanks(_ body: (Communicator) throws -> Void) throws {
   // A reader that went away must not end training.
   signal(SIGPIPE, SIG_IGN)
   do {
-    try withMPI(body)
+    // Gradients are averaged by a thread beside the one that computes them.
+    try withMPI(threadLevel: .serialized, body)
   } catch let failure as AgreedFailure {
     throw ExitCode(Int32(failure.exitStatus ?? 2))
   }

@@ -1,4 +1,5 @@
 import MPI
+import RankChecks
 
 let agreementChecks = [
   RankCheck("ranksThatAllSucceedAgreeOnNoFailure") { world, findings in

@@ -1,5 +1,6 @@
 import Foundation
 import MPI
+import RankChecks
 
 let broadcastChecks = [
   RankCheck("everyRankCanBroadcast") { world, findings in

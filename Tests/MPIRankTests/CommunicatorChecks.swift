@@ -1,4 +1,5 @@
 import MPI
+import RankChecks
 
 let communicatorChecks = [
   RankCheck("ranksAreNumberedFromZeroWithoutGaps") { world, findings in

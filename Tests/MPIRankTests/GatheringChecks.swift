@@ -1,4 +1,5 @@
 import MPI
+import RankChecks
 
 let gatheringChecks = [
   RankCheck("unevenPartsArriveInRankOrderOnTheRootOnly") { world, findings in

@@ -1,5 +1,6 @@
 import Foundation
 import MPI
+import RankChecks
 
 /// Checks of MPI that need several ranks: `mpirun -np 3 MPIRankTests [scenario]`.
 ///
@@ -24,7 +25,7 @@ enum MPIRankTests {
     case nil:
       let checks =
         communicatorChecks + reductionChecks + broadcastChecks + gatheringChecks
-        + messageChecks + agreementChecks
+        + messageChecks + exchangeChecks + agreementChecks
       return try runChecks(checks, on: world) ? 0 : 1
     case "last-rank-throws":
       if isLast { throw Mishap(text: "the last rank broke") }

@@ -1,4 +1,5 @@
 import MPI
+import RankChecks
 
 /// Every rank sends to the next one, in a ring; one rank alone sends to itself, without waiting.
 let messageChecks = [

@@ -1,4 +1,5 @@
 import MPI
+import RankChecks
 
 let reductionChecks = [
   RankCheck("everyScalarTypeIsReduced") { world, findings in

@@ -23,7 +23,7 @@ import Torch
       rollout.rewards = rollout.rewards.indices.map { Double($0 * $0 % 7) / 7 }
       return rollout
     }
-    _ = try trainer.accumulateGradient(rollouts, inner: 0)
+    _ = try trainer.averageGradient(rollouts, inner: 0)
     return trainer.gradient.sum
   }
 

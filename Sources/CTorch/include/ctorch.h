@@ -126,6 +126,17 @@ ct_status ct_backward(ct_tensor root, ct_tensor seed);
 ct_status ct_gradient(ct_tensor tensor, ct_tensor *out);
 void ct_clear_gradient(ct_tensor tensor);
 
+// --- Gradients as they come (watch.cpp) ---
+typedef struct { void *impl; } ct_watch;
+/// From now on backward passes call `arrived` with the number of a group as soon as each of its
+/// tensors, which are leaves, was given a gradient; once a group, on the thread that computes them.
+/// `groups` says which of `group_count` groups each tensor is in.
+ct_status ct_watch_gradients(const ct_tensor *tensors, const int32_t *groups, int32_t count,
+                             int32_t group_count, void *context,
+                             void (*arrived)(void *context, int32_t group), ct_watch *out);
+/// Ends it.
+void ct_unwatch_gradients(ct_watch watch);
+
 // --- Gradient checkpointing (checkpoint.cpp) ---
 /// A closure. `run` owns the handles of its inputs; on failure it has called ct_set_last_error().
 typedef struct {

@@ -14,7 +14,11 @@ extension Pretraining {
     let schedule = LearningRateSchedule.cosine(warmupSteps: 200, totalSteps: stepCount)
     let highestRate = stage.optimizer.coefficients.learningRate
     let gradient = try FlatGradient(stage.optimizer.parameters)
-    let averager = GradientAverager(communicator: communicator)
+    let averager = try GradientAverager(
+      gradient,
+      GradientBucket.buckets(
+        of: gradient.ranges, elementLimit: .max, rankCount: communicator.size,
+        keepsParametersWhole: false), over: communicator)
     let checkpoints = CheckpointStore(
       folder: "\(folder)/checkpoints/\(stage.name)", keep: 2, warn: report)
     let first = try restore(stage, from: checkpoints)
@@ -22,14 +26,14 @@ extension Pretraining {
     var lossSum = try Tensor.zeros(shape: [], device: device)
     for step in first..<max(first, stepCount) {
       let loss = try stage.loss(batch(ofStep: step, of: stage))
-      try loss.backward()
       // Shares may be uneven, and a loss is a mean over the rank's own.
       let share =
         Double(places(ofStep: step, of: stage).count) / Double(stage.globalBatchCount)
       try lossSum.accumulate(loss.detached() * share)
       try gradient.reset()
-      try gradient.collect(scale: share)
-      try averager.reduce(gradient)
+      try averager.overlap(scale: share) { try loss.backward() }
+      try averager.addUp(scale: share)
+      try averager.finish()
       let norm = try gradient.clip(toNorm: 1)
       guard norm.isFinite else { throw NumericalFailure.gradient(norm: "\(norm)", step: step) }
       stage.optimizer.coefficients.learningRate = highestRate * schedule.factor(at: step)

@@ -20,7 +20,7 @@ struct PolicyGradient {
   let trainedSteps: [Int]
   let guidanceScale: Double
   /// The most samples in one forward pass, M.
-  let microBatchCount: Int
+  var microBatchCount: Int
   /// What a log-probability in nats is multiplied by.
   let reductionScale: Double
 
@@ -37,13 +37,20 @@ struct PolicyGradient {
 
   /// Pass B: adds the gradient of sum_it w_it l_it to the parameters' gradients.
   ///
+  /// - Parameter runLast: Runs the last of the backward passes.
   /// - Returns: The l_it that the gradient was taken at, [B][S].
-  func backpropagate(_ weights: StepMatrix, through rollout: Rollout) throws -> StepMatrix {
+  func backpropagate(
+    _ weights: StepMatrix, through rollout: Rollout,
+    runLast: (_ backward: () throws -> Void) throws -> Void = { try $0() }
+  ) throws -> StepMatrix {
     var result = rollout.old
+    var remainingCount = rollout.old.trajectoryCount * rollout.old.stepCount
     try forEachMicroBatch(of: rollout) { samples, logProbabilities in
       let seed = try Tensor(
         samples.map { weights[$0.trajectory, $0.step] * reductionScale }, shape: [samples.count])
-      try logProbabilities.backward(seed: seed.to(logProbabilities.device))
+      let backward = { try logProbabilities.backward(seed: seed.to(logProbabilities.device)) }
+      remainingCount -= samples.count
+      try remainingCount == 0 ? runLast(backward) : backward()
       try write(logProbabilities.detached(), of: samples, to: &result)
     }
     return result

@@ -14,12 +14,11 @@ extension Trainer {
     let rollouts = try communicator.agreed(drawRollouts)
     let trialLearningRate = configuration.optimizer.learningRate
     // The configured clip range is what is looked for: nothing is held against it.
-    _ = try communicator.agreed {
-      try accumulateGradient(rollouts, inner: 0, replayTolerance: .infinity)
-    }
-    try averager.reduce(gradient)
+    _ = try averageGradient(rollouts, inner: 0, replayTolerance: .infinity)
     optimizer.coefficients.learningRate = trialLearningRate
-    _ = try communicator.agreed(updateParameters)
+    // What it throws is the same on all ranks.
+    let update = Result(catching: updateParameters)
+    _ = try communicator.agreed(update.get)
     state.step += 1
 
     let stepCount = policyGradient.trainedSteps.count

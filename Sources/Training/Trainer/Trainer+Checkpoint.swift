@@ -43,6 +43,7 @@ extension Trainer {
 
   /// Refuses a policy that blew up: resuming from it would fail for ever.
   func checkPolicy() throws {
+    try compareReplicas()
     try communicator.agreed {
       try withoutGradient {
         let model = policy.model
@@ -76,6 +77,7 @@ extension Trainer {
       let configuration = state.configuration
       state = saved
       state.configuration = configuration
+      if let count = state.microBatchCount { policyGradient.microBatchCount = count }
       if let folder { try checkpoints(in: folder.checkpoints).setAside(afterStep: state.step) }
       return saver
     }

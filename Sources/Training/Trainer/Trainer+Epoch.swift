@@ -1,4 +1,5 @@
 import Foundation
+import MPI
 import PRDP
 import Torch
 import TorchNN
@@ -33,10 +34,7 @@ extension Trainer {
 
     var records: [MetricsRecord.Step] = []
     for inner in 0..<inners {
-      let objectives = try communicator.agreed {
-        try timer.measure(.gradient) { try accumulateGradient(rollouts, inner: inner) }
-      }
-      try timer.measure(.communicate) { try averager.reduce(gradient) }
+      let objectives = try averageGradient(rollouts, inner: inner)
       let inspected = InspectedStep(rollouts: rollouts, objectives: objectives, inner: inner)
       try inspector?.gradientIsReady(self, inspected)
 
@@ -83,21 +81,80 @@ extension Trainer {
     return rollouts
   }
 
-  /// This rank's part of the gradient of the loss, a mean over the prompts of all ranks.
+  /// The gradient of the loss, a mean over the prompts of all ranks. Collective.
+  ///
+  /// Where the memory of any rank's device does not suffice, all take half the micro-batch from then
+  /// on, and do it again.
   ///
   /// - Parameter replayTolerance: How far a log-probability in training may lie from the one in
   ///   sampling before the first update; a tenth of the clip range where it is left out.
-  func accumulateGradient(_ rollouts: [Rollout], inner: Int, replayTolerance: Double? = nil) throws
+  /// - Returns: What this rank's prompts contribute.
+  /// - Throws: `AgreedFailure`.
+  func averageGradient(_ rollouts: [Rollout], inner: Int, replayTolerance: Double? = nil) throws
+    -> [PromptObjective]
+  {
+    while true {
+      let (objectives, shortage) = try communicator.agreed {
+        try timer.measure(.gradient) {
+          try accumulateWithinMemory(rollouts, inner: inner, replayTolerance: replayTolerance)
+        }
+      }
+      guard try communicator.allReduce(UInt8(shortage == nil ? 0 : 1), by: .max) == 1 else {
+        return objectives
+      }
+      try communicator.agreed { try halveMicroBatch(shortage) }
+    }
+  }
+
+  /// This rank's part of the gradient, and why it is not one where the device's memory did not
+  /// suffice. The ranks' parts are added up when it returns or throws.
+  private func accumulateWithinMemory(
+    _ rollouts: [Rollout], inner: Int, replayTolerance: Double?
+  ) throws -> (objectives: [PromptObjective], shortage: TensorError?) {
+    let result = Result {
+      try accumulateGradient(rollouts, inner: inner, replayTolerance: replayTolerance)
+    }
+    if case .failure = result { averager.giveUp() }
+    try timer.measure(.communicate) { try averager.finish() }
+    do {
+      return (try result.get(), nil)
+    } catch let error as TensorError {
+      guard case .outOfMemory = error else { throw error }
+      return ([], error)
+    }
+  }
+
+  /// - Parameter shortage: What this rank's device lacked, if it did.
+  private func halveMicroBatch(_ shortage: TensorError?) throws {
+    let count = policyGradient.microBatchCount
+    guard count > 1 else {
+      throw shortage ?? .outOfMemory(operation: "another rank", reason: "even for one sample")
+    }
+    policyGradient.microBatchCount = count / 2
+    state.microBatchCount = count / 2
+    warn(
+      "a device's memory does not suffice for \(count) samples at once: from step "
+        + "\(state.step + 1) on method.microBatch is \(count / 2) on all ranks"
+        + (shortage.map { "; \($0)" } ?? ""))
+  }
+
+  /// This rank's part of the gradient of the loss, which goes to the averager.
+  private func accumulateGradient(_ rollouts: [Rollout], inner: Int, replayTolerance: Double?)
+    throws
     -> [PromptObjective]
   {
     let tolerance = replayTolerance ?? method.clipRange / 10
+    let scale = 1 / Double(configuration.method.promptsPerEpoch)
     begin("training", of: rollouts.count)
     try gradient.reset()
-    return try rollouts.map { rollout in
+    return try rollouts.enumerated().map { index, rollout in
+      let isLast = index == rollouts.count - 1
       let objective = try objective(of: rollout, inner: inner)
-      let replayed = try policyGradient.backpropagate(objective.weights, through: rollout)
+      let replayed = try policyGradient.backpropagate(objective.weights, through: rollout) {
+        try isLast ? averager.overlap(scale: scale, $0) : $0()
+      }
       if inner == 0 { try checkReplay(replayed, of: rollout, tolerance: tolerance) }
-      try gradient.collect(scale: 1 / Double(configuration.method.promptsPerEpoch))
+      try isLast ? averager.addUp(scale: scale) : gradient.collect(scale: scale)
       display?.advance()
       return objective
     }
@@ -116,12 +173,16 @@ extension Trainer {
   }
 
   /// Clips the averaged gradient and takes an AdamW step, which the average of the weights follows.
+  /// Collective.
   ///
   /// - Returns: The gradient's norm before it was clipped.
+  /// - Throws: ``NumericalFailure``, the same on all ranks.
   func updateParameters() throws -> Double {
-    let norm = try gradient.clip(toNorm: configuration.optimizer.maxGradientNorm)
+    let norm = try averager.norm()
     guard norm.isFinite else { throw NumericalFailure.gradient(norm: "\(norm)", step: state.step) }
-    try optimizer.step(gradient.tensors())
+    _ = try gradient.clip(toNorm: configuration.optimizer.maxGradientNorm, from: norm)
+    try optimizer.step(gradient.tensors(of: averager.ownedParameters))
+    try averager.shareParameters()
     try average?.update(updateIndex: state.step)
     return norm
   }

@@ -36,7 +36,7 @@ public final class Trainer {
   let method: PRDPConfiguration
   let klLimit: KLLimit?
   let sampler: RolloutSampler
-  let policyGradient: PolicyGradient
+  var policyGradient: PolicyGradient
   let optimizer: AdamW
   /// Follows the trained weights, and is evaluated in their place; `nil` where none is asked for.
   let average: ExponentialMovingAverage?
@@ -110,7 +110,10 @@ public final class Trainer {
       configuration: configuration.yaml(), modelSHA256: parts.modelSHA256,
       promptsSHA256: parts.prompts.sha256)
     schedule = LearningRateSchedule(configuration)
-    averager = GradientAverager(communicator: communicator)
+    averager = try GradientAverager(
+      parts.gradient, parts.buckets, over: communicator,
+      wireType: GradientAverager.WireType(named: configuration.optimizer.gradientType),
+      isSharded: configuration.optimizer.sharded)
     permutation = PromptPermutation(
       count: parts.prompts.prompts.count, seed: UInt64(configuration.run.seed))
     share = PromptShare(

@@ -24,6 +24,7 @@ struct TrainerParts {
   let optimizer: AdamW
   let average: ExponentialMovingAverage?
   let gradient: FlatGradient
+  let buckets: [GradientBucket]
 
   init(
     _ configuration: RunConfiguration, _ communicator: Communicator, device: Device,
@@ -74,11 +75,22 @@ struct TrainerParts {
       network: model.unet, emptyContext: policy.emptyContext, plan: plan,
       trainedSteps: trainedSteps, guidanceScale: configuration.sampler.guidance,
       microBatchCount: settings.microBatch, reductionScale: reductionScale)
-    optimizer = try AdamW(policy.trainable, AdamWCoefficients(configuration.optimizer))
+    gradient = try FlatGradient(policy.trainable)
+    let isSharded = configuration.optimizer.sharded
+    buckets = GradientBucket.buckets(
+      of: gradient.ranges,
+      elementLimit: Int(configuration.optimizer.bucketMegabytes * 1e6) / MemoryLayout<Double>.size,
+      rankCount: communicator.size, keepsParametersWhole: isSharded)
+    let owned =
+      isSharded
+      ? buckets.parameters(ofRank: communicator.rank, gradient.ranges)
+      : Array(gradient.parameters.indices)
+    optimizer = try AdamW(
+      owned.map { [gradient] in gradient.parameters[$0] },
+      AdamWCoefficients(configuration.optimizer))
     average = try configuration.optimizer.averageDecay.map { [policy] decay in
       try ExponentialMovingAverage(policy.trainable, decay: decay)
     }
-    gradient = try FlatGradient(policy.trainable)
   }
 
   /// Refuses ranks that read other things than rank 0: a stale file on one machine.

@@ -4,6 +4,9 @@ struct TrainingState: Codable, Equatable {
   var epoch = 0
   /// Optimiser steps taken.
   var step = 0
+  /// Samples in one pass of learning, where memory did not suffice for those configured: a resumed
+  /// run keeps to it, as results depend on it in their last bits.
+  var microBatchCount: Int?
   /// Images drawn for training, over all ranks.
   var imageCount = 0
   /// Seconds spent so far, those before a resume included.

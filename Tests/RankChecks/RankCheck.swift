@@ -1,25 +1,29 @@
 import MPI
 
 /// One fact about the communicator that all ranks check together.
-struct RankCheck: Sendable {
+public struct RankCheck: Sendable {
   /// The fact, in words.
-  let name: String
+  public let name: String
   /// Calls collectives and records what is not as it should be. It never leaves early: the ranks
   /// would no longer call the same collectives.
-  let body: @Sendable (_ world: Communicator, _ findings: inout Findings) throws -> Void
+  public let body: @Sendable (_ world: Communicator, _ findings: inout Findings) throws -> Void
 
-  init(_ name: String, _ body: @escaping @Sendable (Communicator, inout Findings) throws -> Void) {
+  /// A check that ``runChecks(_:on:)`` runs.
+  public init(
+    _ name: String, _ body: @escaping @Sendable (Communicator, inout Findings) throws -> Void
+  ) {
     self.name = name
     self.body = body
   }
 }
 
 /// What one rank found wrong in a check.
-struct Findings {
-  private(set) var messages: [String] = []
+public struct Findings {
+  /// In the order they were found.
+  public private(set) var messages: [String] = []
 
   /// Records a difference between `actual` and `expected`.
-  mutating func expect<T: Equatable>(_ actual: T, equals expected: T, _ what: String) {
+  public mutating func expect<T: Equatable>(_ actual: T, equals expected: T, _ what: String) {
     guard actual != expected else { return }
     messages.append("\(what): expected \(excerpt(expected)), got \(excerpt(actual))")
   }
@@ -30,7 +34,7 @@ struct Findings {
 }
 
 /// Runs every check on all ranks, reports on rank 0, and returns whether all passed on all ranks.
-func runChecks(_ checks: [RankCheck], on world: Communicator) throws -> Bool {
+public func runChecks(_ checks: [RankCheck], on world: Communicator) throws -> Bool {
   var failedCount = 0
   for check in checks {
     var findings = Findings()

@@ -1,0 +1,45 @@
+import MPI
+import RankChecks
+
+/// The part of `sender` for `receiver`, of a length of its own.
+private func part(from sender: Int, to receiver: Int) -> [Int32] {
+  (0..<sender + 2 * receiver).map { Int32(10_000 * sender + 100 * receiver + $0) }
+}
+
+let exchangeChecks = [
+  RankCheck("everyRankGetsItsPartOfEveryRank") { world, findings in
+    let ranks = 0..<world.size
+    for elementsPerCall in [2, 1000] {
+      let pieces = try world.duplicate(elementsPerCall: elementsPerCall)
+      let mine = ranks.map { part(from: world.rank, to: $0) }
+      // Two under way at a time.
+      let pending = try (0..<2).map { turn in
+        try pieces.startAllToAll(
+          Int32.self, sending: mine.map(\.count),
+          receiving: ranks.map { part(from: $0, to: world.rank).count }
+        ) { _ = $0.initialize(fromContentsOf: mine.joined().map { $0 + Int32(turn) }) }
+      }
+      for (turn, exchange) in pending.enumerated().reversed() {
+        findings.expect(
+          try exchange.withReceived(Array.init),
+          equals: ranks.flatMap { part(from: $0, to: world.rank) }.map { $0 + Int32(turn) },
+          "exchange \(turn) in pieces of \(elementsPerCall)")
+      }
+      try pieces.free()
+    }
+  },
+  RankCheck("everyRankGetsThePartsOfAll") { world, findings in
+    let ranks = 0..<world.size
+    for elementsPerCall in [2, 1000] {
+      let pieces = try world.duplicate(elementsPerCall: elementsPerCall)
+      let exchange = try pieces.startAllGatherV(
+        Int32.self, counts: ranks.map { part(from: $0, to: 1).count }
+      ) { _ = $0.initialize(fromContentsOf: part(from: world.rank, to: 1)) }
+      while try !exchange.isDone() {}
+      findings.expect(
+        try exchange.withReceived(Array.init), equals: ranks.flatMap { part(from: $0, to: 1) },
+        "in pieces of \(elementsPerCall)")
+      try pieces.free()
+    }
+  },
+]

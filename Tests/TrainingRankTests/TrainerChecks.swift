@@ -1,0 +1,204 @@
+import ClusterConfiguration
+import Diffusion
+import Foundation
+import Images
+import MPI
+import RankChecks
+import Rewards
+import StableDiffusion
+import Torch
+import TorchNN
+
+@testable import Training
+
+/// A small run of the embedded model that leaves no files. Its shares are uneven on 2, 3 and 4 ranks.
+private func trainer(
+  _ world: Communicator, change: (inout RunConfiguration) -> Void = { _ in }
+) throws -> Trainer {
+  var configuration = RunConfiguration()
+  configuration.cluster.threadsPerRank = 1
+  configuration.method.promptsPerEpoch = 5
+  configuration.method.imagesPerPrompt = 4
+  configuration.method.innerSteps = 2
+  configuration.method.microBatch = 4
+  configuration.method.omitLastSteps = 1
+  configuration.sampler.steps = 3
+  configuration.evaluation.sets = []
+  configuration.logging.progress = .none
+  // Several buckets even of the small adapters.
+  configuration.optimizer.bucketMegabytes = 0.2
+  change(&configuration)
+  return try Trainer(configuration, communicator: world, device: .cpu)
+}
+
+/// The trained weights after some epochs, one after another.
+private func weights(_ trainer: Trainer, epochs: Int = 2) throws -> [Float] {
+  for _ in 0..<epochs { _ = try trainer.runEpoch() }
+  return try trainer.policy.trainable.flatMap { try $0.tensor.detached().values(as: Float.self) }
+}
+
+/// The gradient of the first step.
+private func gradient(_ trainer: Trainer) throws -> [Double] {
+  let rollouts = try trainer.communicator.agreed(trainer.drawRollouts)
+  _ = try trainer.averageGradient(rollouts, inner: 0)
+  return try trainer.gradient.sum.values()
+}
+
+/// The norm of the difference over the norm.
+private func distance(_ actual: [Double], _ expected: [Double]) -> Double {
+  func norm(_ values: [Double]) -> Double { values.reduce(0) { $0 + $1 * $1 }.squareRoot() }
+  return norm(zip(actual, expected).map { $0 - $1 }) / norm(expected)
+}
+
+/// Fails as a device does whose memory holds `capacity` samples.
+private struct SmallDevice: NoisePredictor {
+  let network: any NoisePredictor
+  let capacity: Int
+
+  func callAsFunction(_ sample: Tensor, timesteps: Tensor, context: TextContext) throws -> Tensor {
+    guard sample.shape[0] <= capacity else {
+      throw TensorError.outOfMemory(operation: "conv2d", reason: "too many samples")
+    }
+    return try network(sample, timesteps: timesteps, context: context)
+  }
+}
+
+/// Gives a prediction that is no number.
+private struct BrokenDevice: NoisePredictor {
+  let network: any NoisePredictor
+
+  func callAsFunction(_ sample: Tensor, timesteps: Tensor, context: TextContext) throws -> Tensor {
+    try network(sample, timesteps: timesteps, context: context) * Double.nan
+  }
+}
+
+private struct FailingReward: Reward {
+  let name = "failing"
+
+  func score(_ images: [Image], prompts: [String]) throws -> [Double] {
+    throw TensorError.invalid(operation: "score", operands: [], reason: "the service is gone")
+  }
+}
+
+let trainerChecks = [
+  RankCheck("theGradientIsThatOfOneRank") { world, findings in
+    let alone = try world.split(color: world.rank)
+    let expected = try gradient(trainer(alone))
+    let actual = try gradient(trainer(world))
+    // Sums in float64 of the same prompts' gradients, in another order.
+    findings.expect(
+      distance(actual, expected) < 1e-12, equals: true, "\(distance(actual, expected))")
+  },
+  RankCheck("whenGradientsAreSentDoesNotShowInThem") { world, findings in
+    let expected = try weights(trainer(world) { $0.optimizer.bucketMegabytes = 1000 })
+    let actual = try weights(trainer(world))
+    findings.expect(actual == expected, equals: true, "the same bits")
+  },
+  RankCheck("aShardedOptimizerTakesTheSameSteps") { world, findings in
+    // Without clipping, whose norm is added up in another order.
+    let expected = try weights(trainer(world) { $0.optimizer.maxGradientNorm = 1e9 })
+    let sharded = try trainer(world) {
+      $0.optimizer.maxGradientNorm = 1e9
+      $0.optimizer.sharded = true
+    }
+    let actual = try weights(sharded)
+    findings.expect(actual == expected, equals: true, "the same bits")
+    let own = try world.allGather(Int64(sharded.optimizer.parameters.count))
+    findings.expect(
+      own.reduce(0, +), equals: Int64(sharded.policy.trainable.count), "each has one owner")
+    findings.expect(own.allSatisfy { $0 > 0 }, equals: true, "each rank has some: \(own)")
+  },
+  RankCheck("aShardedOptimizerClipsAsAWholeOneDoes") { world, findings in
+    let limit = 1e-3
+    let expected = try weights(trainer(world) { $0.optimizer.maxGradientNorm = limit })
+    let actual = try weights(
+      trainer(world) {
+        $0.optimizer.maxGradientNorm = limit
+        $0.optimizer.sharded = true
+      })
+    let distance = distance(actual.map(Double.init), expected.map(Double.init))
+    findings.expect(distance < 1e-6, equals: true, "\(distance)")
+  },
+  RankCheck("memoryThatDoesNotSufficeOnOneRankHalvesTheMicroBatchOnAll") { world, findings in
+    let expected = try gradient(trainer(world) { $0.method.microBatch = 2 })
+    let trainer = try trainer(world) { $0.method.microBatch = 8 }
+    if world.rank == world.size - 1 {
+      trainer.policyGradient = trainer.policyGradient.with(
+        SmallDevice(network: trainer.policyGradient.network, capacity: 3))
+    }
+    let actual = try gradient(trainer)
+    findings.expect(trainer.policyGradient.microBatchCount, equals: 2, "microBatch")
+    findings.expect(trainer.state.microBatchCount, equals: 2, "in the state that is saved")
+    findings.expect(actual == expected, equals: true, "the gradient")
+  },
+  RankCheck("aDeviceThatHoldsNoSampleEndsTheRunOnAllRanks") { world, findings in
+    let trainer = try trainer(world)
+    if world.rank == 0 {
+      trainer.policyGradient = trainer.policyGradient.with(
+        SmallDevice(network: trainer.policyGradient.network, capacity: 0))
+    }
+    findings.expect(
+      try failure(trainer).contains("out of memory"), equals: true, "\(try failure(trainer))")
+  },
+  RankCheck("anErrorOnOneRankEndsTheRunOnAll") { world, findings in
+    let trainer = try trainer(world)
+    if world.rank == world.size - 1 {
+      trainer.reward = try WeightedReward([.init(FailingReward(), weight: 1)])
+    }
+    let reason = try failure(trainer)
+    findings.expect(reason.contains("the service is gone"), equals: true, reason)
+    findings.expect(
+      reason.hasPrefix("rank \(world.size - 1)"), equals: world.size > 1, "who: \(reason)")
+  },
+  RankCheck("aNumberThatIsNoneOnOneRankEndsTheRunOnAll") { world, findings in
+    let trainer = try trainer(world)
+    if world.rank == world.size - 1 {
+      trainer.policyGradient = trainer.policyGradient.with(
+        BrokenDevice(network: trainer.policyGradient.network))
+    }
+    guard case .failed(let reason, let status) = try trainer.run() else {
+      return findings.expect("a run to its end", equals: "a failure", "outcome")
+    }
+    findings.expect(status, equals: 3, "exit status")
+    findings.expect(reason.contains("nan"), equals: true, reason)
+    findings.expect(trainer.state.step, equals: 0, "steps taken")
+  },
+  RankCheck("aFlippedBitIsFoundAndTheRankNamed") { world, findings in
+    let trainer = try trainer(world)
+    _ = try trainer.runEpoch()
+    try trainer.compareReplicas()
+    guard world.size > 1 else { return }
+    if world.rank == 1 {
+      let tensor = trainer.policy.trainable[3].tensor
+      var values = try tensor.detached().values(as: Float.self)
+      values[0] = Float(bitPattern: values[0].bitPattern ^ 1)
+      try tensor.assign(Tensor(values, shape: tensor.shape))
+    }
+    do {
+      try trainer.compareReplicas()
+      findings.expect("nothing", equals: "a mismatch", "found")
+    } catch let failure as AgreedFailure {
+      let isNamed = failure.description.contains("rank 1 (\(world.machineName))")
+      findings.expect(isNamed, equals: true, "\(failure)")
+      findings.expect(
+        failure.description.contains("rank 0"), equals: world.size == 2, "\(failure)")
+      findings.expect(failure.exitStatus, equals: 75, "exit status")
+    }
+  },
+]
+
+/// What ends a run, in words.
+private func failure(_ trainer: Trainer) throws -> String {
+  guard case .failed(let reason, _) = try trainer.run() else { return "no failure" }
+  return reason
+}
+
+extension PolicyGradient {
+  /// The same with another network.
+  fileprivate func with(_ network: any NoisePredictor) -> PolicyGradient {
+    PolicyGradient(
+      network: network, emptyContext: emptyContext, plan: plan, trainedSteps: trainedSteps,
+      guidanceScale: guidanceScale, microBatchCount: microBatchCount,
+      reductionScale: reductionScale)
+  }
+}
