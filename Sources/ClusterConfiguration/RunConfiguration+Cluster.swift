@@ -70,6 +70,8 @@ extension RunConfiguration {
     public var startLimit = 120
     /// Seconds in one operation after which a rank ends itself; at least 1.
     public var stallLimit = 600
+    /// Optimiser steps between comparisons of all ranks' weights; 0 for none but before a save.
+    public var compareEverySteps = 50
 
     /// Ranks that a launch starts: those of the hosts, or `slots` where none is named.
     public var rankCount: Int { hosts.isEmpty ? slots : hosts.reduce(0) { $0 + $1.slots } }

@@ -63,5 +63,9 @@ extension Schema {
       "cluster.stallLimit", \.cluster.stallLimit, .count, unit: "seconds",
       mayChangeOnResume: true, knownAs: ["timeout", "nccl_timeout", "ddp_timeout"],
       "a rank that is longer in one operation ends itself, and the run is restarted"),
+    ConfigurationKey(
+      "cluster.compareEverySteps", \.cluster.compareEverySteps, .countOrNone,
+      unit: "optimiser steps", mayChangeOnResume: true,
+      "steps between comparisons of all ranks' weights, apart from those at a save"),
   ]
 }

@@ -195,9 +195,9 @@ enum Schema {
     ConfigurationKey(
       "optimizer.sharded", \.optimizer.sharded, .truth, mayChangeOnResume: true,
       knownAs: ["zero", "zero_stage", "use_zero", "fsdp"],
-      "each rank keeps the moments of its share of the weights: less memory, one more message"),
+      "ranks share out the optimiser's moments: less memory, one more exchange a step"),
     ConfigurationKey(
-      "optimizer.gradientType", \.optimizer.gradientType, .choice, mayChangeOnResume: true,
+      "optimizer.gradientType", \.optimizer.gradientType, .choice,
       knownAs: ["gradient_compression", "comm_hook", "communication_data_type"],
       "numbers in which ranks exchange gradients; they are added up in float64"),
     ConfigurationKey(

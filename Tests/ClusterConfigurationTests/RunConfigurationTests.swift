@@ -37,7 +37,7 @@ import Testing
     "cluster.mca": "{mpi_yield_when_idle: 1, pml: ob1, btl: \"^openib\"}",
     "cluster.restarts": "0", "cluster.restartDelay": "1", "cluster.fewerRanks": "false",
     "cluster.gracePeriod": "30", "cluster.heartbeatLimit": "3", "cluster.startLimit": "60",
-    "cluster.stallLimit": "5",
+    "cluster.stallLimit": "5", "cluster.compareEverySteps": "7",
     "model.path": "/models/sd", "model.variant": "fp16", "model.dtype": "bfloat16",
     "model.gradientCheckpointing": "true", "model.training": "full", "model.lora.rank": "4",
     "model.lora.alpha": "16", "model.lora.targets": "[to_q, \"1\"]", "data.prompts": "a b.txt",
@@ -244,13 +244,13 @@ import Testing
   @Test func onlyWhatResultsDoNotDependOnMayChangeOnAResume() throws {
     let free: Set = [
       "run.epochs", "run.output", "cluster.slots", "cluster.threadsPerRank", "cluster.device",
-      "cluster.timeLimit",
-      "cluster.hosts", "cluster.network", "cluster.environment", "cluster.mca",
+      "cluster.timeLimit", "cluster.hosts", "cluster.network", "cluster.environment", "cluster.mca",
       "cluster.restarts", "cluster.restartDelay", "cluster.fewerRanks", "cluster.gracePeriod",
       "cluster.heartbeatLimit", "cluster.startLimit", "cluster.stallLimit",
+      "cluster.compareEverySteps", "optimizer.sharded", "optimizer.bucketMegabytes",
       "model.gradientCheckpointing", "method.klLimit", "method.klAction", "evaluation.everyEpochs",
-      "checkpoint.everyEpochs",
-      "checkpoint.keep", "logging.progress", "logging.sampleImages", "logging.everyEpochs",
+      "checkpoint.everyEpochs", "checkpoint.keep", "logging.progress", "logging.sampleImages",
+      "logging.everyEpochs",
       "logging.gridEveryEpochs",
     ]
     let changed = try changedInAll()

@@ -42,6 +42,9 @@ extension Trainer {
         configuration.optimizer.learningRate * schedule.factor(at: state.step) * slowdown
       let gradientNorm = try timer.measure(.update, updateParameters)
       state.step += 1
+      if state.step.isMultiple(of: configuration.cluster.compareEverySteps) {
+        try compareReplicas()
+      }
       try inspector?.parametersWereUpdated(self, inspected, gradientNorm: gradientNorm)
 
       let statistics = try StepStatistics(

@@ -99,9 +99,10 @@ struct TrainerParts {
   func requireTheSame(onAllRanksOf communicator: Communicator, _ configuration: RunConfiguration)
     throws
   {
+    let program = try communicator.agreed { try RegularFile("/proc/self/exe").sha256() }
     let inputs =
       [
-        ("configuration", configuration.yaml()), ("model", modelSHA256),
+        ("program", program), ("configuration", configuration.yaml()), ("model", modelSHA256),
         ("data.prompts", prompts.sha256),
       ] + evaluationSets.map { ("evaluation set \($0.name)", $0.file.sha256) }
     let mine = inputs.map { sha256(of: Data($0.1.utf8)) }.joined(separator: " ")
@@ -111,7 +112,8 @@ struct TrainerParts {
       for ((name, _), (mine, first)) in zip(inputs, zip(mine.split(separator: " "), first))
       where mine != first {
         throw TrainingError(
-          name, expected: "the same on every rank", found: "another than on rank 0",
+          "\(name) on \(communicator.machineName)", expected: "the same on every rank",
+          found: "another than on rank 0",
           advice: "give all machines the same files, best on a shared file system")
       }
     }
