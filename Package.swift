@@ -59,6 +59,7 @@ let package = Package(
 
     // The run.
     .target(name: "ClusterConfiguration", dependencies: ["Yams"]),
+    .target(name: "Supervision", dependencies: ["ClusterConfiguration"]),
     .target(
       name: "Training",
       dependencies: [
@@ -70,7 +71,7 @@ let package = Package(
       name: "PRDPCommand",
       dependencies: [
         "CLIP", "ClusterConfiguration", "Diffusion", "Images", "MPI", "PRDP", "Scenes",
-        "StableDiffusion", "Torch", "Training",
+        "StableDiffusion", "Supervision", "Torch", "Training",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
@@ -107,6 +108,8 @@ let package = Package(
     .testTarget(name: "ScenesTests", dependencies: ["Images", "Scenes"]),
     .testTarget(
       name: "ClusterConfigurationTests", dependencies: ["ClusterConfiguration", "Yams"]),
+    .testTarget(
+      name: "SupervisionTests", dependencies: ["ClusterConfiguration", "Supervision"]),
     .testTarget(
       name: "TrainingTests",
       dependencies: [

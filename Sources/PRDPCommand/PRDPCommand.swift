@@ -12,6 +12,7 @@ struct PRDPCommand: ParsableCommand {
       reward. One file, cluster.yaml, says everything about a run.
 
       EXAMPLES
+        prdp launch --config cluster.yaml
         mpirun -np 4 prdp train --config cluster.yaml
         prdp train --config cluster.yaml --debug
         prdp train --config cluster.yaml --set method.beta=1e-4 --resume latest
@@ -21,8 +22,8 @@ struct PRDPCommand: ParsableCommand {
       """,
     version: "0.1.0",
     subcommands: [
-      Train.self, Calibrate.self, ExportCommand.self, Sample.self, Inspect.self, Tokenize.self,
-      Bench.self, Pretrain.self, Config.self, ScenesCommand.self,
+      Train.self, Launch.self, Calibrate.self, ExportCommand.self, Sample.self, Inspect.self,
+      Tokenize.self, Bench.self, Pretrain.self, Config.self, ScenesCommand.self,
     ])
 
   static func main() {

@@ -70,10 +70,14 @@ struct Train: ParsableCommand {
       if debug {
         configuration = try source.load(world, presets: DebugRun.presets(for: configuration))
       }
+      let heartbeat = debug ? nil : try startHeartbeat(configuration.cluster, world)
       let device = try prepareDevice(configuration.cluster, world)
-      let trainer = try Trainer(
-        configuration, communicator: world, device: device, resume: resumption,
-        stop: stop)
+      heartbeat?.enter("loading")
+      let trainer = try finishing(heartbeat) {
+        try Trainer(
+          configuration, communicator: world, device: device, resume: resumption, stop: stop)
+      }
+      trainer.onProgress = heartbeat.map { heartbeat in { heartbeat.enter($0, step: $1) } }
       let outcome =
         debug
         ? try DebugRun(trainer, dumpFolder: dumpFolder, report: say).run() : try trainer.run()
@@ -84,6 +88,7 @@ struct Train: ParsableCommand {
         exitStatus = status
         if world.rank == 0 { complain(reason) }
       }
+      heartbeat?.finish()
     }
     if exitStatus != 0 { throw ExitCode(exitStatus) }
   }

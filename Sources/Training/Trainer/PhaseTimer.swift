@@ -8,14 +8,18 @@ final class PhaseTimer {
   private(set) var seconds: [Phase: Double] = [:]
   private var running: [Phase] = []
   private var since = ContinuousClock.now
+  /// Is told of each change: the phase that is on from now, or `nil` between phases.
+  var onChange: ((Phase?) -> Void)?
 
   /// Runs `body` on the account of `phase`.
   func measure<Result>(_ phase: Phase, _ body: () throws -> Result) rethrows -> Result {
     charge()
     running.append(phase)
+    onChange?(phase)
     defer {
       charge()
       running.removeLast()
+      onChange?(running.last)
     }
     return try body()
   }

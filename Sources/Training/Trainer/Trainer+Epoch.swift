@@ -79,7 +79,7 @@ extension Trainer {
         try reward.score(images, prompts: images.map { _ in prompt })
       }
       rollouts.append(rollout)
-      display?.advance()
+      advance()
     }
     return rollouts
   }
@@ -158,7 +158,7 @@ extension Trainer {
       }
       if inner == 0 { try checkReplay(replayed, of: rollout, tolerance: tolerance) }
       try isLast ? averager.addUp(scale: scale) : gradient.collect(scale: scale)
-      display?.advance()
+      advance()
       return objective
     }
   }
@@ -206,9 +206,6 @@ extension Trainer {
     }
   }
 
-  func begin(_ phase: String, of count: Int) {
-    display?.begin(phase, epoch: state.epoch + 1, of: count)
-  }
 }
 
 extension MetricsRecord.Seconds {

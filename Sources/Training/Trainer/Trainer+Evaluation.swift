@@ -93,7 +93,7 @@ extension Trainer {
           pixels.replaceSubrange(
             place * imageByteCount..<(place + 1) * imageByteCount, with: image.pixels)
         }
-        display?.advance()
+        advance()
       }
     }
     // What was drawn so far is drawn again when the run goes on.

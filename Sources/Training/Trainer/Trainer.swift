@@ -59,6 +59,11 @@ public final class Trainer {
   var time: TimeLimit
   /// Whether the run goes on from a checkpoint.
   private(set) var isResumed = false
+  /// The part of the run that this rank is at, and how many of its images or passes are left.
+  var part = (name: "starting", remainingCount: 0)
+  /// Is told what this rank does from now on, and after how many optimiser steps: a phase, a part of
+  /// the run, or waiting for the other ranks.
+  public var onProgress: ((_ operation: String, _ step: Int) -> Void)?
   /// Is shown each optimiser step. For debugging.
   var inspector: (any StepInspector)?
 
@@ -119,6 +124,7 @@ public final class Trainer {
     share = PromptShare(
       of: configuration.method.promptsPerEpoch, rank: communicator.rank,
       rankCount: communicator.size)
+    timer.onChange = { [weak self] in self?.tellProgress($0) }
   }
 
   private func openRunFolder(_ resume: Resume) throws {

@@ -1,0 +1,110 @@
+import ArgumentParser
+import ClusterConfiguration
+import Foundation
+import Supervision
+
+struct Launch: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Starts the ranks of a run under mpirun, watches them and starts them again.",
+    discussion: """
+      Runs `prdp train` on the slots of cluster.hosts, or on cluster.slots of this machine. It goes \
+      on from the newest checkpoint, unless the arguments after -- say otherwise. Paths are the \
+      same on all hosts, which share the run folder; ranks start in this working directory.
+
+      Each rank tells the launcher once a second what it does. A rank that is silent or stuck, a \
+      lost host and any other failure are said by name, and the run starts again from its newest \
+      checkpoint, cluster.restarts times in a row without a new one; a host that fails twice is \
+      left out where others remain. Every start is a line in launch.jsonl in run.output.
+
+      TERM, an interrupt or USR1 lets the run save and stop, and ends with 85; a second TERM or \
+      interrupt ends it at once. Else it ends as `prdp train` does.
+
+      EXAMPLES
+        prdp launch --config cluster.yaml
+        prdp launch --config cluster.yaml --print-command
+        prdp launch --set run.output=runs/b -- train --resume never
+        prdp launch --set 'cluster.hosts=[{name: node1, slots: 8}, {name: node2, slots: 8}]'
+      """)
+
+  @OptionGroup var source: ConfigurationOptions
+
+  @Flag(
+    name: .customLong("print-command"),
+    help: "Print the mpirun command, to be pasted into a shell, and start nothing.")
+  var printCommand = false
+
+  @Argument(
+    parsing: .postTerminator,
+    help: ArgumentHelp("After --: train, with further arguments.", valueName: "train"))
+  var command: [String] = []
+
+  func validate() throws {
+    guard command.isEmpty || command[0] == "train" else {
+      throw ValidationError("only train can be launched, got \(command[0]): -- train [arguments]")
+    }
+    for argument in command.dropFirst() {
+      switch argument.split(separator: "=").first {
+      case "--config", "--set":
+        throw ValidationError("\(argument) must come before --, for the launcher reads it too")
+      case "--debug":
+        throw ValidationError("--debug is for one rank alone: prdp train --debug")
+      default: break
+      }
+    }
+  }
+
+  func run() throws {
+    // A reader that went away must not end the launcher.
+    signal(SIGPIPE, SIG_IGN)
+    let status = try refusingBadInput {
+      let configuration = try source.load(keeping: [.promptsForEachSlot])
+      let program = try program()
+      if printCommand {
+        let command = try LaunchCommand(
+          program, on: configuration.cluster,
+          coreCount: ProcessInfo.processInfo.activeProcessorCount)
+        say(command.shellText)
+        return Int32(0)
+      }
+      let supervisor = try Supervisor(
+        program, on: configuration.cluster, folder: configuration.run.output,
+        environment: Self.environment())
+      return try supervisor.run()
+    }
+    if status != 0 { throw ExitCode(status) }
+  }
+
+  /// What is started; every path in it is absolute.
+  private func program() throws -> LaunchCommand.Program {
+    let here = FileManager.default.currentDirectoryPath
+    let path = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":")
+    let candidates: [String] = path.map { "\($0)/mpirun" }
+    guard let mpirun = candidates.first(where: { access($0, X_OK) == 0 }) else {
+      throw LaunchFailure(description: "PATH: expected a folder with mpirun, found none")
+    }
+    guard let prdp = Bundle.main.executablePath else {
+      throw LaunchFailure(description: "prdp: its own path cannot be found")
+    }
+    return LaunchCommand.Program(
+      mpirun: mpirun, prdp: prdp,
+      configuration: source.config.hasPrefix("/") ? source.config : "\(here)/\(source.config)",
+      overrides: source.overrides, arguments: Array(command.dropFirst()), workingFolder: here
+    ).resumingByDefault
+  }
+
+  /// What mpirun gets: all that is set here, and as root, as in a container, the two variables
+  /// without which it refuses to start.
+  private static func environment() -> [String: String] {
+    var environment = ProcessInfo.processInfo.environment
+    if getuid() == 0 {
+      environment["OMPI_ALLOW_RUN_AS_ROOT"] = "1"
+      environment["OMPI_ALLOW_RUN_AS_ROOT_CONFIRM"] = "1"
+    }
+    return environment
+  }
+}
+
+/// Why there is nothing that could be started.
+private struct LaunchFailure: Error, CustomStringConvertible {
+  let description: String
+}

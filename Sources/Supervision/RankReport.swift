@@ -1,0 +1,94 @@
+/// What the ranks do, and which of them is to blame: read from their last signs of life.
+struct RankReport: Sendable {
+  let sightings: [Int: Sighting]
+  /// The host of each rank as the command says it, by rank.
+  let hosts: [String?]
+  let now: ContinuousClock.Instant
+
+  /// Ranks that were never heard of.
+  var missing: [Int] { hosts.indices.filter { sightings[$0] == nil } }
+
+  /// Whether every rank has said good-bye.
+  var areAllFinished: Bool {
+    sightings.count == hosts.count && sightings.values.allSatisfy { $0.beat.condition == .finished }
+  }
+
+  /// Ranks that were heard of and have given no sign of life for longer than `limit` seconds.
+  func silent(forLongerThan limit: Double) -> [Int] {
+    sightings.filter {
+      $0.value.beat.condition != .finished && (now - $0.value.lastSign) / .seconds(1) > limit
+    }.map(\.key).sorted()
+  }
+
+  /// The optimiser steps taken when it ended, as far as is known.
+  var step: Int? { sightings.values.map(\.beat.step).max() }
+
+  /// The host as a person knows it: the configuration's name, else what the rank calls it.
+  func host(of rank: Int) -> String {
+    hosts[rank] ?? sightings[rank]?.beat.host ?? "this machine"
+  }
+
+  /// `rank 1 (h2) in reward, step 12, for 31 s; ranks 0, 2 (h1) in communicate, step 12, for 30 s`,
+  /// those that have been there the longest first.
+  var text: String {
+    struct Place: Hashable {
+      let condition: String
+      let host: String
+    }
+    let lost = Set(silent(forLongerThan: Self.silenceWorthSaying))
+    var groups: [Place: (ranks: [Int], seconds: Double)] = [:]
+    for (rank, sighting) in sightings.sorted(by: { $0.key < $1.key }) {
+      let isLost = lost.contains(rank)
+      let seconds =
+        isLost
+        ? (now - sighting.lastSign) / .seconds(1) : sighting.secondsInOperation(at: now)
+      let place = Place(
+        condition: (isLost ? "silent, last " : "") + "in \(sighting.beat.operation), "
+          + "step \(sighting.beat.step)", host: host(of: rank))
+      groups[place, default: ([], 0)].ranks.append(rank)
+      groups[place, default: ([], 0)].seconds = max(groups[place]?.seconds ?? 0, seconds)
+    }
+    let parts = groups.sorted {
+      ($1.value.seconds, $0.value.ranks[0]) < ($0.value.seconds, $1.value.ranks[0])
+    }
+    .map { place, group in
+      "\(Self.named(group.ranks)) (\(place.host)) \(place.condition), for \(Int(group.seconds)) s"
+    }
+    let unheard = missing.isEmpty ? [] : [namedWithHosts(missing) + " never heard of"]
+    return (parts + unheard).joined(separator: "; ")
+  }
+
+  /// `rank 1 (h2)` or `ranks 0, 2 (h1), 3 (h2)`.
+  func namedWithHosts(_ ranks: [Int]) -> String {
+    let byHost = Dictionary(grouping: ranks, by: host(of:))
+    let parts = byHost.sorted { $0.value[0] < $1.value[0] }.map {
+      $0.value.map(String.init).joined(separator: ", ") + " (\($0.key))"
+    }
+    return (ranks.count == 1 ? "rank " : "ranks ") + parts.joined(separator: ", ")
+  }
+
+  private static func named(_ ranks: [Int]) -> String {
+    (ranks.count == 1 ? "rank " : "ranks ") + ranks.map(String.init).joined(separator: ", ")
+  }
+
+  /// The ranks that a failure began with, where that can be seen: those that found themselves
+  /// stalled, else those that were gone before the others.
+  var culprits: [Int] {
+    let stalled = sightings.filter { $0.value.beat.condition == .stalled }.map(\.key).sorted()
+    if !stalled.isEmpty { return stalled }
+    let ends = sightings.filter { $0.value.beat.condition == .alive }.mapValues { sighting in
+      // One whose connection stands could have given its next sign a second later.
+      sighting.closedAt ?? sighting.receivedAt + .seconds(Self.secondsBetweenBeats)
+    }
+    guard let first = ends.values.min() else { return [] }
+    let early = ends.filter { $0.value - first < .seconds(Self.secondsTogether) }.map(\.key)
+      .sorted()
+    let isCertain = early.count < ends.count || Set(early.map(host(of:))).count == 1
+    return isCertain ? early : []
+  }
+
+  private static let silenceWorthSaying = 3.0
+  private static let secondsBetweenBeats = 1.0
+  /// mpirun ends the others within a second or more of the first.
+  private static let secondsTogether = 0.2
+}

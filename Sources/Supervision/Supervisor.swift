@@ -1,0 +1,125 @@
+import ClusterConfiguration
+import Foundation
+
+/// Starts the ranks of a run, watches them, and starts them again from the newest checkpoint where
+/// something failed that is not the run's own fault.
+public final class Supervisor {
+  private let program: LaunchCommand.Program
+  private let cluster: RunConfiguration.Cluster
+  private let environment: [String: String]
+  private let records: RunRecords
+  private var signals: StopSignals
+  private var policy: RestartPolicy
+  private var excluded: Set<String> = []
+  private let start = ContinuousClock.now
+  private var hasStarted = false
+
+  /// A supervisor; from now on signals to stop wait for ``run()``.
+  ///
+  /// - Parameters:
+  ///   - folder: The run folder.
+  /// - Throws: ``SupervisionError`` where the run folder cannot be used, or another has it.
+  public init(
+    _ program: LaunchCommand.Program, on cluster: RunConfiguration.Cluster, folder: String,
+    environment: [String: String]
+  ) throws(SupervisionError) {
+    self.program = program
+    self.cluster = cluster
+    self.environment = environment
+    signals = StopSignals()
+    records = try RunRecords(folder: folder)
+    policy = RestartPolicy(
+      restarts: cluster.restarts, delay: cluster.restartDelay, hosts: cluster.hosts.map(\.name),
+      leavesHostsOut: cluster.fewerRanks, stopsAreAsked: cluster.timeLimit != nil,
+      committedStep: records.committedStep)
+  }
+
+  /// Runs to the end.
+  ///
+  /// - Returns: The exit status.
+  /// - Throws: ``SupervisionError`` where nothing can be started.
+  public func run() throws(SupervisionError) -> Int32 {
+    while true {
+      let ending = try runOnce()
+      switch policy.decide(after: ending) {
+      case .end(let status, let explanation):
+        if let explanation { say(explanation) }
+        return status
+      case .restart(let seconds, let hosts):
+        let newlyOut = hosts.subtracting(excluded).sorted()
+        excluded = hosts
+        if !newlyOut.isEmpty {
+          say("left out from now on, after two failures: \(newlyOut.joined(separator: ", "))")
+        }
+        say(
+          "restart in \(seconds) s, "
+            + (ending.committedStep.map { "from step \($0)" } ?? "from the beginning"))
+        guard wait(seconds: seconds) else {
+          say("stopped while nothing was running")
+          return RestartPolicy.Status.preempted
+        }
+      }
+    }
+  }
+
+  /// Waits; `false` when told to stop.
+  private func wait(seconds: Int) -> Bool {
+    let end = ContinuousClock.now + .seconds(seconds)
+    while .now < end {
+      if signals.next(withinMilliseconds: 200) != nil { return false }
+    }
+    return true
+  }
+
+  private func runOnce() throws(SupervisionError) -> RestartPolicy.Ending {
+    let start = Date()
+    let isLocal = cluster.hosts.isEmpty
+    let command = try LaunchCommand(
+      programNow, on: cluster, excluding: excluded,
+      coreCount: ProcessInfo.processInfo.activeProcessorCount,
+      exporting: [LauncherAddress.variable])
+    let monitor = try HeartbeatMonitor(
+      rankCount: command.hosts.count, network: cluster.network, isLocal: isLocal)
+    var attempt = try Attempt(
+      command, on: cluster, environment: environment, monitor: monitor, say: say)
+    hasStarted = true
+    var ending = attempt.run(&signals)
+    ending.committedStep = records.committedStep
+    if ending.status != 0 {
+      say("mpirun ended with \(ending.status)" + (ending.reason.map { ": \($0)" } ?? ""))
+    }
+    record(ending, command, start: start)
+    return ending
+  }
+
+  /// A start after the first goes on from what the one before has saved, with the time that is left;
+  /// where nothing was saved, it begins as the first did.
+  private var programNow: LaunchCommand.Program {
+    guard hasStarted else { return program }
+    let resuming = records.committedStep == nil ? program : program.resumingLatest
+    return timeLeft.map { resuming.setting("cluster.timeLimit=\($0)") } ?? resuming
+  }
+
+  /// Seconds of cluster.timeLimit that are left, one at least; `nil` where there is no limit.
+  private var timeLeft: Int? {
+    cluster.timeLimit.map { max(1, Int($0 - (ContinuousClock.now - start) / .seconds(1))) }
+  }
+
+  private func record(
+    _ ending: RestartPolicy.Ending, _ command: LaunchCommand, start: Date
+  ) {
+    do {
+      try records.add(
+        .init(
+          start: start, seconds: Date().timeIntervalSince(start), command: command.words,
+          status: ending.status, reason: ending.reason, blamedHosts: ending.blamedHosts.sorted(),
+          step: ending.step, committedStep: ending.committedStep))
+    } catch {
+      // A log never ends a run.
+      say("warning: \(error)")
+    }
+  }
+
+  /// Says something, on standard error; where nobody reads it, it is lost.
+  private func say(_ text: String) { writeToStandardErrorIfReady("launch: \(text)\n") }
+}
