@@ -108,4 +108,69 @@ extension Communicator {
       on: self, sending: Array(repeating: counts[rank], count: size), receiving: counts,
       isSameForAll: true, fill: fill)
   }
+
+  /// Starts to send this rank's part to the root; nothing comes to the others. Collective; started in
+  /// the same order as other exchanges.
+  ///
+  /// - Parameters:
+  ///   - counts: The number of elements of each rank's part, the same list on every rank.
+  ///   - fill: Writes this rank's part.
+  /// - Source: MPI 3.1, section 5.5 (`MPI_Gatherv`), by messages of section 3.7.
+  public func startGather<T: MPIScalar>(
+    _ type: T.Type = T.self, counts: [Int], root: Int = 0,
+    fill: (UnsafeMutableBufferPointer<T>) throws -> Void
+  ) throws -> PendingExchange<T> {
+    precondition(counts.count == size, "a count for each rank")
+    requireRoot(root)
+    let none = Array(repeating: 0, count: size)
+    var sending = none
+    sending[root] = counts[rank]
+    return try PendingExchange(
+      on: self, sending: sending, receiving: rank == root ? counts : none, isSameForAll: false,
+      fill: fill)
+  }
+
+  /// Starts to add up all ranks' elements, of which each rank gets a part, in rank order. Collective;
+  /// as many elements on each, and started in the same order as other exchanges.
+  ///
+  /// - Parameters:
+  ///   - counts: The number of elements of each rank's part, the same list on every rank.
+  ///   - fill: Writes this rank's elements, for all ranks.
+  /// - Source: MPI 3.1, section 5.10 (`MPI_Reduce_scatter`), by messages of section 3.7.
+  public func startReduceScatter<T: MPIScalar & AdditiveArithmetic>(
+    _ type: T.Type = T.self, counts: [Int], fill: (UnsafeMutableBufferPointer<T>) throws -> Void
+  ) throws -> PendingSum<T> {
+    PendingSum(
+      try startAllToAll(
+        sending: counts, receiving: Array(repeating: counts[rank], count: size), fill: fill),
+      count: counts[rank])
+  }
+}
+
+/// The sum over all ranks of this rank's part of their elements, on its way.
+public struct PendingSum<T: MPIScalar & AdditiveArithmetic> {
+  private let exchange: PendingExchange<T>
+  private let count: Int
+
+  fileprivate init(_ exchange: PendingExchange<T>, count: Int) {
+    self.exchange = exchange
+    self.count = count
+  }
+
+  /// Whether all elements are there; never waits.
+  public func isDone() throws -> Bool { try exchange.isDone() }
+
+  /// Waits for all elements.
+  ///
+  /// - Returns: Their sums, added in rank order: the same bits in every call.
+  /// - Throws: ``MPIError``.
+  public func wait() throws -> [T] {
+    try exchange.withReceived { parts in
+      var sum = Array(parts[..<count])
+      for start in stride(from: count, to: parts.count, by: max(1, count)) {
+        for index in 0..<count { sum[index] += parts[start + index] }
+      }
+      return sum
+    }
+  }
 }

@@ -42,4 +42,29 @@ let exchangeChecks = [
       try pieces.free()
     }
   },
+  RankCheck("theRootAloneGetsThePartsOfAll") { world, findings in
+    let ranks = 0..<world.size
+    let root = world.size - 1
+    let exchange = try world.startGather(
+      Int32.self, counts: ranks.map { part(from: $0, to: 1).count }, root: root
+    ) { _ = $0.initialize(fromContentsOf: part(from: world.rank, to: 1)) }
+    findings.expect(
+      try exchange.withReceived(Array.init),
+      equals: world.rank == root ? ranks.flatMap { part(from: $0, to: 1) } : [], "elements")
+  },
+  RankCheck("everyRankGetsTheSumsOfItsPartInRankOrder") { world, findings in
+    let counts = (0..<world.size).map { 3 * $0 }
+    let count = counts.reduce(0, +)
+    /// So different in size that another order of additions gives other bits.
+    let mine = (0..<count).map { 1 / Double($0 + 1 + world.rank) * (world.rank == 1 ? 1e9 : 1) }
+    var expected = mine
+    try world.orderedSum(&expected)
+    let pending = try world.startReduceScatter(Double.self, counts: counts) {
+      _ = $0.initialize(fromContentsOf: mine)
+    }
+    while try !pending.isDone() {}
+    let start = counts[..<world.rank].reduce(0, +)
+    findings.expect(
+      try pending.wait(), equals: Array(expected[start..<start + counts[world.rank]]), "sums")
+  },
 ]

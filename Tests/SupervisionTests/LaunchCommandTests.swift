@@ -13,7 +13,7 @@ import Testing
     _ change: (inout RunConfiguration.Cluster) -> Void, excluding: Set<String> = [],
     coreCount: Int = 2
   ) throws -> LaunchCommand {
-    var cluster = RunConfiguration.Cluster()
+    var cluster = RunConfiguration().cluster
     change(&cluster)
     return try LaunchCommand(
       Self.program, on: cluster, excluding: excluding, coreCount: coreCount,
@@ -78,7 +78,7 @@ import Testing
       try LaunchCommand(
         .init(
           mpirun: "/m", prdp: "/p", configuration: "/c", overrides: [], arguments: [word],
-          workingFolder: "/"), on: .init(), coreCount: 2)
+          workingFolder: "/"), on: RunConfiguration().cluster, coreCount: 2)
     }
   }
 

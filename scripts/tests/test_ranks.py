@@ -9,8 +9,8 @@ import runs
 class RanksTests(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        scratch = runs.scratch_folder(cls)
-        cls.outputs = {ranks: f"{scratch}/{ranks}" for ranks in range(1, 5)}
+        cls.scratch = runs.scratch_folder(cls)
+        cls.outputs = {ranks: f"{cls.scratch}/{ranks}" for ranks in range(1, 5)}
         for ranks, output in cls.outputs.items():
             runs.Run(ranks, {"run.output": output}).finish()
 
@@ -74,3 +74,16 @@ class RanksTests(unittest.TestCase):
                 self.assertLessEqual(len(differences), len(expected[1]) // 1000, name)
 
         self.for_several_ranks(check)
+
+    def test_eight_ranks_take_the_steps_of_one(self):
+        # Eleven prompts: three ranks have two, five have one.
+        more = {"run.epochs": 2, "method.promptsPerEpoch": 11, "evaluation.sets": "{}"}
+        outputs = []
+        for ranks in (1, 8):
+            outputs.append(f"{self.scratch}/{ranks}-of-eleven")
+            runs.Run(ranks, {"run.output": outputs[-1], **more}).finish()
+        steps = zip(*(runs.records(output, "step") for output in outputs), strict=True)
+        for expected, actual in steps:
+            for name in ("loss", "rewardMean", "gradientNorm"):
+                self.assert_near(
+                    actual[name], expected[name], 1e-4, f"{name} of step {expected['step']}")
