@@ -12,6 +12,11 @@ extension RunConfiguration {
     public var description: String { "\(key) was \(old) and is \(new)" }
   }
 
+  /// The settings that must not change on a resume, a line each: what makes a run the same run.
+  public var lastingSettings: String {
+    Schema.keys.filter { !$0.mayChangeOnResume }.map { "\($0.path): \($0.yaml(self))\n" }.joined()
+  }
+
   /// The keys that forbid going on with a run that was started with `old`: those that differ and have
   /// to stay; empty when there are none. `run.epochs` may change, although a cosine schedule depends
   /// on it.

@@ -233,8 +233,12 @@ extension RunConfiguration {
   public struct Checkpoint: Sendable, Equatable {
     /// Epochs between checkpoints; 0: only at the end.
     public var everyEpochs = 10
+    /// Optimiser steps between checkpoints, within epochs too; 0: none but for the above.
+    public var everySteps = 0
     /// Checkpoints kept, the newest; at least 1.
     public var keep = 2
+    /// Steps of which every so many's checkpoint is kept for good; 0: none.
+    public var keepEvery = 0
   }
 
   /// What a person sees of the run.

@@ -52,6 +52,11 @@ extension RunConfiguration {
     return lines.map { $0 + "\n" }.joined()
   }
 
+  /// The keys whose values may change when a run goes on from a checkpoint, a path on each line.
+  public static var keysThatMayChangeOnResume: String {
+    Schema.keys.filter(\.mayChangeOnResume).map { "\($0.path)\n" }.joined()
+  }
+
   private static func indentation(of path: String) -> String {
     String(repeating: "  ", count: path.count { $0 == "." })
   }

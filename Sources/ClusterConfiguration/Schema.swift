@@ -250,8 +250,16 @@ enum Schema {
       knownAs: ["checkpointing_steps", "save_freq", "save_steps", "save_every"],
       "epochs between checkpoints; 0 for only at the end"),
     ConfigurationKey(
+      "checkpoint.everySteps", \.checkpoint.everySteps, .countOrNone, unit: "optimiser steps",
+      mayChangeOnResume: true, knownAs: ["save_interval"],
+      "steps between checkpoints, within an epoch too, with its images; 0 for none"),
+    ConfigurationKey(
       "checkpoint.keep", \.checkpoint.keep, .count, unit: "checkpoints", mayChangeOnResume: true,
       knownAs: ["checkpoints_total_limit", "save_total_limit"], "how many of the newest are kept"),
+    ConfigurationKey(
+      "checkpoint.keepEvery", \.checkpoint.keepEvery, .countOrNone, unit: "optimiser steps",
+      mayChangeOnResume: true, knownAs: ["keep_every"],
+      "checkpoints of steps that this divides are kept for good; 0 for none"),
   ]
 
   private static let logging = [

@@ -68,9 +68,14 @@ struct Config: ParsableCommand {
       discussion: """
         EXAMPLES
           prdp config schema | less
+          prdp config schema --resume
         """)
 
+    @Flag(help: "List the keys that may change when a run goes on, and no more.")
+    var resume = false
+
     func run() {
+      guard !resume else { return say(RunConfiguration.keysThatMayChangeOnResume) }
       say(RunConfiguration.schema(rewardNames: RewardRegistry.names))
     }
   }

@@ -22,8 +22,9 @@ struct PRDPCommand: ParsableCommand {
       """,
     version: "0.1.0",
     subcommands: [
-      Train.self, Launch.self, Calibrate.self, ExportCommand.self, Sample.self, Inspect.self,
-      Tokenize.self, Bench.self, Pretrain.self, Config.self, ScenesCommand.self,
+      Train.self, Launch.self, CheckpointCommand.self, Calibrate.self, ExportCommand.self,
+      Sample.self, Inspect.self, Tokenize.self, Bench.self, Pretrain.self, Config.self,
+      ScenesCommand.self,
     ])
 
   static func main() {

@@ -154,7 +154,7 @@ public struct Export {
         path, expected: "the folder of a run, or a checkpoint", found: "neither",
         advice: "it is run.output of the run, or a folder in checkpoints/ there")
     }
-    let store = CheckpointStore(folder: "\(path)/checkpoints", keep: 1, warn: { _ in })
+    let store = CheckpointStore(folder: RunFolder.checkpoints(in: path), warn: { _ in })
     guard let newest = try store.newestValid() else {
       throw TrainingError(
         "\(path)/checkpoints", expected: "a checkpoint that is whole", found: "none")

@@ -57,8 +57,7 @@ public struct Inspection: Encodable {
     let checkpoint = try Checkpoint(path: path)
     facts["step"] = "\(checkpoint.step)"
     // Pre-training saves another state.
-    let isOfTraining = FileManager.default.fileExists(atPath: "\(path)/trained.safetensors")
-    if isOfTraining {
+    if checkpoint.holds("trained") {
       let state = try checkpoint.state(as: TrainingState.self)
       facts["epoch"] = "\(state.epoch)"
       facts["images"] = "\(state.imageCount)"

@@ -54,7 +54,8 @@ import Testing
     "sampler.eta": "0.5", "sampler.spacing": "trailing", "sampler.batchSize": "8",
     "evaluation.sets": "{z: z.txt, a: \"a: b\"}", "evaluation.imagesPerSet": "64",
     "evaluation.everyEpochs": "5", "evaluation.seed": "3", "checkpoint.everyEpochs": "0",
-    "checkpoint.keep": "1", "logging.progress": "none", "logging.sampleImages": "0",
+    "checkpoint.everySteps": "7", "checkpoint.keep": "1", "checkpoint.keepEvery": "100",
+    "logging.progress": "none", "logging.sampleImages": "0",
     "logging.everyEpochs": "2", "logging.gridEveryEpochs": "0",
   ]
 
@@ -208,8 +209,8 @@ import Testing
     #expect(try configuration.yamlValue(of: "model.lora.rank") == "4")
     #expect(try configuration.yamlValue(of: "rewards") == "[{name: scene-alignment, weight: 1}]")
     #expect(
-      try configuration.yamlValue(of: "checkpoint") == "checkpoint:\n  everyEpochs: 10\n  keep: 2\n"
-    )
+      try configuration.yamlValue(of: "checkpoint")
+        == "checkpoint:\n  everyEpochs: 10\n  everySteps: 0\n  keep: 2\n  keepEvery: 0\n")
     #expect(
       try configuration.yamlValue(of: "model.lora") == """
         model:
@@ -249,10 +250,12 @@ import Testing
       "cluster.heartbeatLimit", "cluster.startLimit", "cluster.stallLimit",
       "cluster.compareEverySteps", "optimizer.sharded", "optimizer.bucketMegabytes",
       "model.gradientCheckpointing", "method.klLimit", "method.klAction", "evaluation.everyEpochs",
-      "checkpoint.everyEpochs", "checkpoint.keep", "logging.progress", "logging.sampleImages",
-      "logging.everyEpochs",
+      "checkpoint.everyEpochs", "checkpoint.everySteps", "checkpoint.keepEvery",
+      "checkpoint.keep", "logging.progress", "logging.sampleImages", "logging.everyEpochs",
       "logging.gridEveryEpochs",
     ]
+    let listed = RunConfiguration.keysThatMayChangeOnResume.split(separator: "\n")
+    #expect(Set(listed.map(String.init)) == free)
     let changed = try changedInAll()
     let keys = changed.differences(from: RunConfiguration()).map(\.key) + ["model.dtype"]
     // Of method.name there is no other value.

@@ -55,14 +55,14 @@ let averagingChecks = [
         for _ in 0..<2 {
           try example.gradient.reset()
           if isOverlapped {
-            try averager.overlap(scale: 0.5) { try example.backward() }
+            try averager.overlap(scale: 0.3) { try example.backward() }
           } else {
             try example.backward()
           }
-          try averager.addUp(scale: 0.5)
+          try averager.addUp(scale: 0.3)
           try averager.finish()
         }
-        var expected = try example.values().map { $0 * 0.5 }
+        var expected = try example.values().map { $0 * 0.3 }
         try world.orderedSum(&expected)
         findings.expect(
           try example.gradient.sum.values(), equals: expected,

@@ -129,7 +129,17 @@ struct CheckpointDamageTests {
 
   @Test(arguments: [
     ("{", "expected a checkpoint's manifest, found "),
-    (#"{"formatVersion":2,"step":1,"files":[]}"#, "expected format version 1, found 2: "),
+    (#"{"formatVersion":3,"step":1,"files":[]}"#, "expected format version 1 to 2, found 3: "),
+    (#"{"formatVersion":2,"step":-1,"files":[]}"#, "expected a step and sizes from 0 to "),
+    (#"{"formatVersion":2,"step":9000000000000000000,"files":[]}"#, "expected a step and sizes "),
+    (
+      #"{"formatVersion":2,"step":1,"files":[{"name":"a","size":9000000000000000000,"sha256":""}]}"#,
+      "expected a step and sizes "
+    ),
+    (
+      #"{"formatVersion":2,"step":1,"files":[{"name":"a","size":0,"sha256":""},"#
+        + #"{"name":"a","size":0,"sha256":""}]}"#, "expected each file once, found one again"
+    ),
   ])
   func aManifestOfAnotherKindIsRefused(_ json: String, error: String) throws {
     try withScratchFolder { folder in

@@ -80,7 +80,7 @@ struct CheckpointStoreTests {
     try withScratchFolder { folder in
       let store = makeStore(folder, keep: 3)
       for step in [5, 10, 15] { try SavedRun.save(step, in: store) }
-      try store.setAside(afterStep: step)
+      try store.setAside(after: step.map { CheckpointName(step: $0) })
       #expect(try store.newestValid()?.step == step)
       let names = try names(in: folder)
       #expect(names.count { $0.hasPrefix("step-") } == keptCount)
@@ -122,7 +122,7 @@ struct CheckpointStoreTests {
     try withScratchFolder { folder in
       let store = makeStore(folder)
       #expect(throws: TrainingError.self) {
-        try store.save(step: 1, files: [:], state: ["loss": Double.nan])
+        try store.save(step: 1, groups: [], state: ["loss": Double.nan])
       }
       let left = try names(in: folder)
       #expect(left.isEmpty)
@@ -134,6 +134,6 @@ struct CheckpointStoreTests {
     let error = errorText { try SavedRun.save(7, in: store) }
     #expect(
       error?.hasPrefix(
-        "the checkpoint of step 7: expected to be saved, found /nowhere/checkpoints: ") == true)
+        "the checkpoint of step 7: expected to be saved, found /nowhere/checkpoints/.tmp-") == true)
   }
 }

@@ -1,5 +1,5 @@
 import Foundation
-import TorchNN
+import Synchronization
 
 @testable import Training
 
@@ -20,7 +20,8 @@ final class FaultyOperations: FileOperations {
   }
 
   /// Operations asked for so far.
-  private(set) var count = 0
+  var count: Int { counter.withLock { $0 } }
+  private let counter = Mutex(0)
   private let faultyIndex: Int?
   private let moment: Moment
   private let isFatal: Bool
@@ -39,9 +40,12 @@ final class FaultyOperations: FileOperations {
   var hasFailed: Bool { faultyIndex.map { count > $0 } ?? false }
 
   private func perform(_ operation: () throws -> Void, half: () throws -> Void = {}) throws {
-    defer { count += 1 }
-    if isFatal, hasFailed { throw Fault() }
-    guard count == faultyIndex else { return try operation() }
+    let index = counter.withLock { count in
+      defer { count += 1 }
+      return count
+    }
+    if isFatal, let faultyIndex, index > faultyIndex { throw Fault() }
+    guard index == faultyIndex else { return try operation() }
     switch moment {
     case .before: break
     case .halfway: try half()
@@ -62,11 +66,11 @@ final class FaultyOperations: FileOperations {
     }
   }
 
-  func createTensorFile(_ path: String, parameters: [Parameter]) throws {
+  func createTensorFile(_ path: String, tensors: [HostTensor]) throws {
     try perform {
-      try disk.createTensorFile(path, parameters: parameters)
+      try disk.createTensorFile(path, tensors: tensors)
     } half: {
-      try disk.createTensorFile(path, parameters: parameters)
+      try disk.createTensorFile(path, tensors: tensors)
       truncate(path, 20)
     }
   }

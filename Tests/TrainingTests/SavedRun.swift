@@ -27,11 +27,33 @@ struct SavedRun {
     State(step: step, seed: .max - UInt64(step), loss: Double(step) / 3)
   }
 
+  static func groups(step: Int) throws -> [CheckpointGroup] {
+    [
+      CheckpointGroup(name: "unet", parameters: try parameters(step: step)),
+      CheckpointGroup(name: "moments", parameters: try parameters(step: step + 100)),
+    ]
+  }
+
   static func save(_ step: Int, in store: CheckpointStore) throws {
-    try store.save(
-      step: step,
-      files: ["unet": parameters(step: step), "moments": parameters(step: step + 100)],
-      state: state(step: step))
+    try store.save(step: step, groups: groups(step: step), state: state(step: step))
+  }
+
+  /// Saves as several ranks do, one after the other.
+  static func save(_ step: Int, in store: CheckpointStore, rankCount: Int) throws {
+    let name = CheckpointName(step: step)
+    let temporary = try store.begin(name, attempt: "a")
+    do {
+      let files = try (0..<rankCount).flatMap { rank in
+        try CheckpointPart(
+          of: groups(step: step), rank: rank, rankCount: rankCount,
+          state: rank == 0 ? CheckpointPart.encoded(state(step: step)) : nil
+        ).write(to: temporary, by: store.operations)
+      }
+      _ = try store.commit(temporary, as: name, files: files)
+    } catch {
+      store.abandon(temporary)
+      throw error
+    }
   }
 
   /// Checks that a checkpoint holds what was saved at its step.
@@ -65,5 +87,7 @@ func makeStore(
   _ folder: String, keep: Int = 2, operations: any FileOperations = DiskOperations(),
   warnings: Warnings = Warnings()
 ) -> CheckpointStore {
-  CheckpointStore(folder: folder, keep: keep, operations: operations, warn: warnings.add)
+  CheckpointStore(
+    folder: folder, retention: Retention(newestCount: keep), operations: operations,
+    warn: warnings.add)
 }

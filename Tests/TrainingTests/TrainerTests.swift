@@ -96,7 +96,7 @@ import Torch
         let trainer = try Trainer(
           configuration, communicator: DebugFixture.world(), device: .cpu, resume: resume)
         let records = try trainer.runEpoch()
-        try trainer.saveCheckpoint()
+        try trainer.saveAtTheEnd()
         return records.map { $0.learningRate / configuration.optimizer.learningRate }
       }
       // Half in the warm-up, then (1 + cos(pi k / 3)) / 2.

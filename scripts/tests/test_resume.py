@@ -1,7 +1,9 @@
 """What --resume does with the runs that it can meet."""
 
 import json
+import os
 import shutil
+import subprocess
 import unittest
 from pathlib import Path
 
@@ -60,6 +62,57 @@ class ResumeTests(unittest.TestCase):
         for step, other in pairs:
             self.assertLessEqual(
                 abs(step["loss"] - other["loss"]), 1e-4 * abs(other["loss"]), step["step"])
+
+    def test_what_each_rank_has_alone_is_saved_too(self):
+        for name, own in (
+                ("sharded", {"optimizer.sharded": "true"}),
+                ("rounded", {"optimizer.gradientType": "bfloat16"})):
+            with self.subTest(name):
+                settings = {"run.output": f"{self.scratch}/{name}", "run.epochs": 2, **own}
+                runs.Run(2, settings).finish()
+                settings["run.epochs"] = 3
+                run = runs.Run(2, settings, "--resume", "latest").finish()
+                straight = {**settings, "run.output": f"{self.scratch}/{name}-straight"}
+                runs.Run(2, straight).finish()
+                found, expected = (
+                    runs.final_state(folder) for folder in (run.output, straight["run.output"]))
+                self.assertEqual(found.keys(), expected.keys())
+                for file, contents in expected.items():
+                    self.assertTrue(found[file] == contents, file)
+                settings["run.epochs"] = 4
+                run = runs.Run(1, settings, "--resume", "latest").finish()
+                told = "what rounding gradients left out so far is left out for good"
+                self.assertEqual(run.text().count(told), 1 if name == "rounded" else 0)
+
+    def test_a_checkpoint_of_the_first_format_goes_on(self):
+        output = Path(self.scratch, "first-format")
+        (output / "checkpoints").mkdir(parents=True)
+        fixture = runs.ROOT / "Tests/Fixtures/checkpoint-v1/step-00000004"
+        shutil.copytree(fixture, output / "checkpoints" / fixture.name)
+        settings = {
+            "run.output": output, "run.epochs": 3, "model.path": "Sources/Scenes/Resources/tiny-diffusion",
+            "model.lora.rank": 1, "model.lora.alpha": 1, "model.lora.targets": "[to_q]",
+            "method.promptsPerEpoch": 3, "evaluation.sets": "{}", "evaluation.imagesPerSet": 512}
+        run = runs.Run(1, settings, "--resume", "latest").finish()
+        self.assertIn("the run goes on after epoch 2, step 4", run.text())
+        self.assertEqual([record["step"] for record in runs.records(output, "step")], [5, 6])
+        manifest = json.loads((output / "checkpoints/step-00000006/manifest.json").read_text())
+        self.assertEqual(manifest["formatVersion"], 2)
+
+    def test_a_checkpoint_is_proven_on_one_rank_and_on_two(self):
+        output = self.copy("proven")
+        newest = max(Path(output, "checkpoints").glob("step-*"))
+        prove = [runs.PRDP, "checkpoint", "prove", newest, "--steps", "3"]
+        for launcher in ([], ["mpirun", "--oversubscribe", "--bind-to", "none", "-np", "2"]):
+            done = subprocess.run(
+                launcher + prove, cwd=runs.ROOT, capture_output=True, text=True, timeout=runs.LIMIT,
+                env={
+                    **os.environ, "OMPI_ALLOW_RUN_AS_ROOT": "1",
+                    "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"})
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertIn(f"{newest}: 3 steps, twice: equal bit for bit", done.stdout)
+        left = sorted(path.name for path in newest.parent.iterdir())
+        self.assertEqual(left, ["latest", "step-00000004", "step-00000006"])
 
     def test_a_damaged_checkpoint_is_named_and_the_one_before_taken(self):
         output = self.copy("damaged")

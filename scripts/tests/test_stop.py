@@ -72,6 +72,22 @@ class StopTests(unittest.TestCase):
         # Now and then a run is at its end before it is stopped.
         self.assertGreaterEqual(stop_count, 3)
 
+    def test_a_stopped_run_goes_on_with_any_number_of_ranks(self):
+        settings = self.settings("ranks", **{"checkpoint.everySteps": 1})
+        moment = random.Random(7)
+        for ranks in (1, 2, 3):
+            run = runs.Run(ranks, settings, "--resume", "latest")
+            self.wait_until_it_trains(run)
+            time.sleep(moment.uniform(0, self.seconds / 2))
+            self.stop(run)
+        run = runs.Run(1, settings, "--resume", "latest").finish()
+        pairs = zip(runs.records(run.output, "step"), runs.records(self.output, "step"), strict=True)
+        for step, other in pairs:
+            for key in ("epoch", "inner", "step", "images"):
+                self.assertEqual(step[key], other[key])
+            self.assertLessEqual(
+                abs(step["loss"] - other["loss"]), 1e-4 * abs(other["loss"]), step["step"])
+
     def test_a_run_of_one_process_stops_at_term(self):
         settings = self.settings("one-process")
         run = runs.Run(None, settings, "--resume", "latest")

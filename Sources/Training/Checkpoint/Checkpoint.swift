@@ -7,38 +7,56 @@ struct Checkpoint: Sendable {
   /// Its folder.
   let path: String
   /// Optimiser steps taken when it was saved.
-  let step: Int
-  private let files: [CheckpointManifest.File]
+  var step: Int { manifest.step }
+  /// The bytes of all its files together, the manifest's apart.
+  var byteCount: Int { manifest.files.reduce(0) { $0 + $1.size } }
+  /// What it consists of, the manifest and COMMIT apart.
+  var files: [CheckpointManifest.File] { manifest.files }
+  private let manifest: CheckpointManifest
 
   static let commitName = "COMMIT"
   static let stateName = "state.json"
 
   /// Opens the checkpoint in a folder and verifies all of it.
   ///
+  /// - Parameters:
+  ///   - awaitsNames: Whether other machines may have written it just now, so that names may appear
+  ///     late.
+  ///   - verifies: Whether the files' contents are looked at, and not only COMMIT and manifest.
   /// - Throws: ``TrainingError`` that names the file at fault.
-  init(path: String) throws {
+  init(path: String, awaitsNames: Bool = false, verifies: Bool = true) throws {
     let commitPath = "\(path)/\(Self.commitName)"
     let manifestPath = "\(path)/\(CheckpointManifest.fileName)"
+    if awaitsNames { awaitName(commitPath) }
     let commit = try RegularFile(commitPath, followsLink: false).contents(byteLimit: 1 << 10)
-    let manifest = try RegularFile(manifestPath, followsLink: false)
+    let bytes = try RegularFile(manifestPath, followsLink: false)
       .contents(byteLimit: CheckpointManifest.byteLimit)
-    guard commit.elementsEqual(Self.commitContents(for: manifest)) else {
+    guard commit.elementsEqual(Self.commitContents(for: bytes)) else {
       throw TrainingError(
         commitPath, expected: "the SHA-256 of manifest.json", found: "another text",
         advice: "one of the two files is damaged")
     }
-    let contents = try CheckpointManifest(manifest, path: manifestPath)
-    for file in contents.files { try Self.verify(file, in: path) }
+    manifest = try CheckpointManifest(bytes, path: manifestPath)
+    for file in manifest.files where verifies {
+      if awaitsNames { awaitName("\(path)/\(file.name)") }
+      try Self.verify(file, in: path)
+    }
     self.path = path
-    step = contents.step
-    files = contents.files
+  }
+
+  /// The name that its folder has, or would have among a run's.
+  var name: CheckpointName {
+    CheckpointName((path as NSString).lastPathComponent) ?? CheckpointName(step: step)
   }
 
   /// The state that was saved beside the tensors.
   ///
   /// - Throws: ``TrainingError`` when the state is not of this type.
   func state<State: Decodable>(as type: State.Type) throws -> State {
-    let file = try filePath(Self.stateName)
+    guard manifest.files.contains(where: { $0.name == Self.stateName }) else {
+      throw missing(Self.stateName)
+    }
+    let file = "\(path)/\(Self.stateName)"
     let bytes = try RegularFile(file, followsLink: false).contents(byteLimit: Int.max)
     do {
       return try JSONDecoder().decode(type, from: Data(bytes))
@@ -49,32 +67,64 @@ struct Checkpoint: Sendable {
     }
   }
 
-  /// Overwrites the parameters with those that were saved as `file`.
-  ///
-  /// - Parameter file: The name that the file was saved under, without its ending.
-  /// - Throws: `NNError` unless the file holds exactly these names and shapes; ``TrainingError``
-  ///   where there is no such file.
-  func load(_ file: String, into parameters: [Parameter]) throws {
-    let url = URL(filePath: try filePath(Self.tensorFileName(file)))
-    // Not mapped: a file that vanishes meanwhile would end the process.
-    try parameters.assign(from: SafetensorsFile(url, access: .inMemory))
+  /// Whether any tensors were saved as `group`.
+  func holds(_ group: String) -> Bool { !manifest.files(of: group).isEmpty }
+
+  /// The files that hold any of some tensors of `group`.
+  func tensorFiles(of group: String, holdingAnyOf names: Set<String>) throws -> [SafetensorsFile] {
+    try manifest.files(of: group).filter { file in
+      file.tensors.map { !names.isDisjoint(with: $0) } ?? true
+    }.map(open)
   }
 
-  static func tensorFileName(_ name: String) -> String { "\(name).safetensors" }
+  /// Not mapped: a file that vanishes meanwhile would end the process.
+  private func open(_ file: CheckpointManifest.File) throws -> SafetensorsFile {
+    try SafetensorsFile(URL(filePath: "\(path)/\(file.name)"), access: .inMemory)
+  }
+
+  /// Overwrites the parameters with those that were saved as `group`.
+  ///
+  /// - Parameter onlySome: Whether the group may hold others too, which other ranks load.
+  /// - Throws: `NNError` unless the group holds exactly these names and shapes; ``TrainingError``
+  ///   where there is no such group.
+  func load(_ group: String, into parameters: [Parameter], onlySome: Bool = false) throws {
+    guard holds(group) else { throw missing(Self.tensorFileName(group)) }
+    var missingNames = Set(parameters.map(\.name))
+    let files = manifest.files(of: group)
+    for file in files {
+      if onlySome, let names = file.tensors, missingNames.isDisjoint(with: names) { continue }
+      let opened = try open(file)
+      let names = Set(opened.names)
+      let found = parameters.filter { names.contains($0.name) }
+      if onlySome {
+        for parameter in found {
+          try parameter.tensor.assign(
+            .read(parameter.name, shape: parameter.tensor.shape, from: opened))
+        }
+      } else {
+        try found.assign(from: opened)
+      }
+      missingNames.subtract(names)
+    }
+    if let first = parameters.first(where: { missingNames.contains($0.name) }) {
+      throw NNError.missingTensor(
+        name: first.name, expected: first.tensor.shape,
+        source: files.count == 1 ? "\(path)/\(files[0].name)" : path)
+    }
+  }
+
+  static func tensorFileName(_ group: String) -> String { "\(group).safetensors" }
 
   /// What COMMIT says of a manifest with these bytes.
   static func commitContents(for manifest: some DataProtocol) -> Data {
     Data("\(sha256(of: manifest))\n".utf8)
   }
 
-  private func filePath(_ name: String) throws -> String {
-    guard files.contains(where: { $0.name == name }) else {
-      throw TrainingError(
-        path, expected: "a checkpoint with \(name)",
-        found: files.map(\.name).joined(separator: ", "),
-        advice: "was it saved with other settings?")
-    }
-    return "\(path)/\(name)"
+  private func missing(_ name: String) -> TrainingError {
+    TrainingError(
+      path, expected: "a checkpoint with \(name)",
+      found: manifest.files.map(\.name).joined(separator: ", "),
+      advice: "was it saved with other settings?")
   }
 
   private static func verify(_ file: CheckpointManifest.File, in folder: String) throws {

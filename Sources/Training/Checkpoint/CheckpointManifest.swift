@@ -1,14 +1,20 @@
 import Foundation
 
 /// What a checkpoint consists of: the contents of `manifest.json`.
+///
+/// Version 1, which is still read, names neither groups nor tensors: a group was one file.
 struct CheckpointManifest: Codable {
   /// A file of the checkpoint.
-  struct File: Codable {
+  struct File: Codable, Sendable {
     let name: String
     /// Its length in bytes.
     let size: Int
     /// Lower-case hexadecimal.
     let sha256: String
+    /// What its tensors are saved as, such as `trained`; `nil` where it holds none.
+    var group: String?
+    /// The names of its tensors.
+    var tensors: [String]?
   }
 
   let formatVersion: Int
@@ -18,9 +24,11 @@ struct CheckpointManifest: Codable {
   let files: [File]
 
   static let fileName = "manifest.json"
-  static let currentFormatVersion = 1
-  /// The greatest length in bytes: thousands of files.
-  static let byteLimit = 1 << 20
+  static let currentFormatVersion = 2
+  /// The greatest length in bytes: a hundred thousand tensors.
+  static let byteLimit = 1 << 24
+  /// The greatest step, and length of a file in bytes: sums of them are far from 2^63.
+  private static let numberLimit = 1 << 44
 
   init(step: Int, files: [File]) {
     formatVersion = Self.currentFormatVersion
@@ -37,14 +45,31 @@ struct CheckpointManifest: Codable {
         path, expected: "a checkpoint's manifest",
         found: "JSON without the fields formatVersion, step and files, or none")
     }
-    guard formatVersion == Self.currentFormatVersion else {
+    guard (1...Self.currentFormatVersion).contains(formatVersion) else {
       throw TrainingError(
-        path, expected: "format version \(Self.currentFormatVersion)", found: "\(formatVersion)",
-        advice: "load it with the release that saved it")
+        path, expected: "format version 1 to \(Self.currentFormatVersion)",
+        found: "\(formatVersion)", advice: "load it with the release that saved it")
     }
     for file in files where !Self.isPlain(file.name) {
       throw TrainingError(
         path, expected: "plain file names", found: String(file.name.prefix(100)).debugDescription)
+    }
+    guard (0...Self.numberLimit).contains(step),
+      files.allSatisfy({ (0...Self.numberLimit).contains($0.size) })
+    else {
+      throw TrainingError(
+        path, expected: "a step and sizes from 0 to \(Self.numberLimit)", found: "others")
+    }
+    guard Set(files.map(\.name)).count == files.count else {
+      throw TrainingError(path, expected: "each file once", found: "one again")
+    }
+  }
+
+  /// The files that the tensors of a group are in.
+  func files(of group: String) -> [File] {
+    files.filter { file in
+      guard let fileGroup = file.group else { return file.name == "\(group).safetensors" }
+      return fileGroup == group
     }
   }
 

@@ -20,7 +20,7 @@ extension Pretraining {
         of: gradient.ranges, elementLimit: .max, rankCount: communicator.size,
         keepsParametersWhole: false), over: communicator)
     let checkpoints = CheckpointStore(
-      folder: "\(folder)/checkpoints/\(stage.name)", keep: 2, warn: report)
+      folder: "\(folder)/checkpoints/\(stage.name)", warn: report)
     let first = try restore(stage, from: checkpoints)
     var since = ContinuousClock.now
     var lossSum = try Tensor.zeros(shape: [], device: device)
@@ -76,10 +76,11 @@ extension Pretraining {
     return 4 * side * side
   }
 
-  private func files(of stage: some PretrainingStage) -> [String: [Parameter]] {
+  private func groups(of stage: some PretrainingStage) -> [CheckpointGroup] {
     [
-      "weights": stage.optimizer.parameters, "average": stage.average.averages,
-      "optimizer": stage.optimizer.state,
+      CheckpointGroup(name: "weights", parameters: stage.optimizer.parameters),
+      CheckpointGroup(name: "average", parameters: stage.average.averages),
+      CheckpointGroup(name: "optimizer", parameters: stage.optimizer.state),
     ]
   }
 
@@ -87,7 +88,7 @@ extension Pretraining {
   {
     try communicator.agreed {
       guard communicator.rank == 0 else { return }
-      _ = try store.save(step: step, files: files(of: stage), state: configuration)
+      try store.save(step: step, groups: groups(of: stage), state: configuration)
     }
   }
 
@@ -109,7 +110,9 @@ extension Pretraining {
           agreedPath, expected: "a run with the same settings, steps and report interval apart",
           found: "\(saved)", advice: "take these, or choose another --output")
       }
-      for (name, parameters) in files(of: stage) { try checkpoint.load(name, into: parameters) }
+      for group in groups(of: stage) {
+        try checkpoint.load(group.name, into: group.parameters)
+      }
       return checkpoint.step
     }
   }

@@ -1,14 +1,14 @@
 import Foundation
-import TorchNN
+import Safetensors
 
 /// What a run does to its files and folders, one call at a time, so that a test can let any fail.
-protocol FileOperations {
+protocol FileOperations: Sendable {
   /// Makes a folder, whose parent has to be there.
   func createFolder(_ path: String) throws
   /// Makes a file that must not be there yet; returns when the disk has its bytes.
   func createFile(_ path: String, contents: Data) throws
   /// Makes a safetensors file that must not be there yet; returns when the disk has its bytes.
-  func createTensorFile(_ path: String, parameters: [Parameter]) throws
+  func createTensorFile(_ path: String, tensors: [HostTensor]) throws
   /// Returns when the disk has the names in a folder.
   func synchronizeFolder(_ path: String) throws
   /// Gives a file or folder another name, in place of a file that has it.
@@ -57,8 +57,11 @@ struct DiskOperations: FileOperations {
     }
   }
 
-  func createTensorFile(_ path: String, parameters: [Parameter]) throws {
-    try parameters.write(to: URL(filePath: path))
+  func createTensorFile(_ path: String, tensors: [HostTensor]) throws {
+    try SafetensorsWriter.write(
+      tensors.map {
+        SafetensorsWriter.Tensor(name: $0.name, dtype: $0.dtype, shape: $0.shape, bytes: $0.bytes)
+      }, metadata: ["format": "pt"], to: URL(filePath: path))
   }
 
   func synchronizeFolder(_ path: String) throws {

@@ -4,6 +4,8 @@ enum MetricsRecord: Encodable, Sendable {
   case step(Step)
   /// The reward on a set of prompts.
   case evaluation(Evaluation)
+  /// A checkpoint that was saved.
+  case checkpoint(Checkpoint)
 
   /// An optimiser step. Log-probabilities and so the loss are reduced as the run is set to.
   struct Step: Encodable, Sendable {
@@ -74,11 +76,25 @@ enum MetricsRecord: Encodable, Sendable {
     var phase: EvaluationPhase
   }
 
+  /// A checkpoint that was saved. Its record may come after those of later steps.
+  struct Checkpoint: Encodable, Sendable {
+    let kind = "checkpoint"
+    /// Optimiser steps taken when it was saved.
+    var step: Int
+    /// Of all its files, over all ranks.
+    var bytes: Int
+    /// For which training waited: to check and copy what is saved, and for an earlier save to end.
+    @JSONNumber var secondsBlocked: Double
+    /// Until it was on the disk and found good.
+    @JSONNumber var seconds: Double
+  }
+
   /// Writes the record's own fields.
   func encode(to encoder: any Encoder) throws {
     switch self {
     case .step(let record): try record.encode(to: encoder)
     case .evaluation(let record): try record.encode(to: encoder)
+    case .checkpoint(let record): try record.encode(to: encoder)
     }
   }
 }

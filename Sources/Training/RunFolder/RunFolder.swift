@@ -11,10 +11,17 @@ struct RunFolder: Sendable {
   var summary: String { "\(path)/summary.json" }
   /// The configuration with all defaults filled in.
   var configuration: String { "\(path)/config.yaml" }
+  /// Tells the run from others: see ``RunIdentity``.
+  var identity: String { "\(path)/run.json" }
+  /// Whose the run is: see ``RunOwner``.
+  var attempt: String { "\(path)/attempt" }
   /// The folder of image grids.
   var samples: String { "\(path)/samples" }
   /// The folder of a ``CheckpointStore``.
-  var checkpoints: String { "\(path)/checkpoints" }
+  var checkpoints: String { Self.checkpoints(in: path) }
+
+  /// The folder of the checkpoints of a run in `path`.
+  static func checkpoints(in path: String) -> String { "\(path)/checkpoints" }
 
   /// Makes the folder and those in it where they are missing, with the folders above.
   ///

@@ -3,60 +3,15 @@ import Foundation
 import MPI
 import StableDiffusion
 import Torch
-import TorchNN
 
 extension Trainer {
+  var retention: Retention {
+    Retention(
+      newestCount: configuration.checkpoint.keep, everySteps: configuration.checkpoint.keepEvery)
+  }
+
   func checkpoints(in folder: String) -> CheckpointStore {
-    CheckpointStore(
-      folder: folder, keep: configuration.checkpoint.keep, warn: { [weak self] in self?.warn($0) })
-  }
-
-  /// Saves the run as it stands between two epochs, on rank 0. A failure to write is said, and
-  /// training goes on.
-  ///
-  /// - Throws: `AgreedFailure` when the policy is not worth saving.
-  func save() throws {
-    try checkPolicy()
-    do {
-      try saveCheckpoint()
-    } catch {
-      warn("\(error); training goes on")
-    }
-  }
-
-  /// Saves the run where it ends or stops: here a failure to write is the run's.
-  ///
-  /// - Throws: `AgreedFailure`.
-  func saveAtTheEnd() throws {
-    try checkPolicy()
-    try communicator.agreed(saveCheckpoint)
-  }
-
-  /// A run under inspection leaves no checkpoints, so that it can be repeated as it was.
-  func saveCheckpoint() throws {
-    guard let folder, inspector == nil else { return }
-    takeTime()
-    let start = ContinuousClock.now
-    try checkpoints(in: folder.checkpoints).save(step: state.step, files: files, state: state)
-    time.noteSave(seconds: (ContinuousClock.now - start) / .seconds(1))
-  }
-
-  /// Refuses a policy that blew up: resuming from it would fail for ever.
-  func checkPolicy() throws {
-    try compareReplicas()
-    try communicator.agreed {
-      try withoutGradient {
-        let model = policy.model
-        let prediction = try model.unet(
-          .zeros(shape: [1] + model.latentShape, device: model.device),
-          timesteps: Tensor([Float(plan.steps[0].timestep)], shape: [1]).to(model.device),
-          context: policy.emptyContext)
-        let tensors = [prediction] + files.values.joined().map(\.tensor)
-        guard try tensors.allSatisfy({ try $0.isFinite() }) else {
-          throw NumericalFailure.policy(step: state.step)
-        }
-      }
-    }
+    CheckpointStore(folder: folder, retention: retention, warn: { [weak self] in self?.warn($0) })
   }
 
   /// Brings the run to where a checkpoint left it, on all ranks.
@@ -68,19 +23,67 @@ extension Trainer {
     let agreedPath = try communicator.broadcast(communicator.rank == 0 ? path : nil)
     guard !agreedPath.isEmpty else { return nil }
     return try communicator.agreed {
-      let checkpoint = try Checkpoint(path: agreedPath)
+      let checkpoint = try Checkpoint(path: agreedPath, awaitsNames: communicator.rank > 0)
       let saved = try checkpoint.state(as: TrainingState.self)
       let saver = try RunConfiguration(
         yaml: saved.configuration, source: "\(agreedPath)/state.json")
       try checkThatRunIsTheSame(saved, saver, path: agreedPath)
-      for (name, parameters) in files { try checkpoint.load(name, into: parameters) }
+      for group in groups {
+        try checkpoint.load(
+          group.name, into: group.parameters, onlySome: group.holder == .oneRankEach)
+      }
       let configuration = state.configuration
       state = saved
       state.configuration = configuration
       if let count = state.microBatchCount { policyGradient.microBatchCount = count }
-      if let folder { try checkpoints(in: folder.checkpoints).setAside(afterStep: state.step) }
+      try restoreResiduals(from: checkpoint)
+      inFlight = try rollouts(of: checkpoint)
+      self.saved = progress
+      if let folder { try checkpoints(in: folder.checkpoints).setAside(after: checkpoint.name) }
       return saver
     }
+  }
+
+  /// Takes up what rounding gradients had left out, with as many ranks as then.
+  private func restoreResiduals(from checkpoint: Checkpoint) throws {
+    let group = try groupOfResiduals()
+    guard checkpoint.holds(group.name) else { return }
+    let names = Set(group.parameters.map(\.name))
+    guard try !checkpoint.tensorFiles(of: group.name, holdingAnyOf: names).isEmpty else {
+      return warn(
+        "with another number of ranks, what rounding gradients left out so far is left out for good")
+    }
+    try checkpoint.load(group.name, into: group.parameters, onlySome: true)
+    let values: [[Float]] = try group.parameters.map { try $0.tensor.values() }
+    averager.residuals = (values[0], values[1])
+  }
+
+  /// This rank's trajectories of the epoch that was under way, as far as they had been drawn.
+  private func rollouts(of checkpoint: Checkpoint) throws -> [Rollout] {
+    let positions = share.positions(inEpoch: state.epoch)
+    let names = Set(positions.map(Rollout.nameOfLatents))
+    let shape =
+      [plan.steps.count + 1, configuration.method.imagesPerPrompt] + policy.model.latentShape
+    let files = try checkpoint.tensorFiles(of: Rollout.groupName, holdingAnyOf: names)
+    let rollouts = try withoutGradient {
+      try positions.compactMap { position -> Rollout? in
+        let name = Rollout.nameOfLatents(at: position)
+        guard let file = files.first(where: { $0.info(name) != nil }) else { return nil }
+        let prompt = prompts.prompts[permutation.index(at: position)]
+        return try Rollout(
+          at: position, of: file, prompt: prompt,
+          context: policy.model.encode(prompts: [prompt]), latentsShape: shape,
+          trainedStepCount: policyGradient.trainedSteps.count)
+      }
+    }
+    // Drawn now they would come from another policy than the others.
+    guard state.inner == 0 || rollouts.count == positions.count else {
+      throw TrainingError(
+        checkpoint.path, expected: "the trajectories of all prompts of epoch \(state.epoch + 1)",
+        found: "\(rollouts.count) of this rank's \(positions.count)",
+        advice: "go on from an earlier checkpoint")
+    }
+    return rollouts
   }
 
   /// Whether the run as `saver` configured it is at its end, and is not asked for more epochs now.
@@ -93,12 +96,6 @@ extension Trainer {
     return state.isBeyondKLLimit
       ? configuration.method.klLimit == saver.method.klLimit
       : state.epoch >= configuration.run.epochs
-  }
-
-  private var files: [String: [Parameter]] {
-    var files = ["trained": policy.trainable, "optimizer": optimizer.state]
-    files["average"] = average?.averages
-    return files
   }
 
   /// The checkpoint to go on from, on rank 0; `nil` for a new run.

@@ -6,18 +6,21 @@ import TorchNN
 
 /// The algorithm: an epoch draws trajectories and scores them, then takes K steps on all of them.
 extension Trainer {
-  /// Takes one epoch.
+  /// Takes one epoch, or what is left of it after a resume. Each optimiser step is recorded as soon as
+  /// it is taken.
   ///
-  /// - Returns: A record of each optimiser step; none where the KL limit ends the run.
-  /// - Throws: `AgreedFailure`, the same on all ranks, or ``NumericalFailure``.
+  /// - Returns: The records; none where the KL limit ends the run.
+  /// - Throws: `AgreedFailure`, the same on all ranks, or ``NumericalFailure``; ``Preempted``.
+  @discardableResult
   func runEpoch() throws -> [MetricsRecord.Step] {
     let (promptCount, inners) = (
       configuration.method.promptsPerEpoch, configuration.method.innerSteps
     )
     let sampleStart = ContinuousClock.now
-    let rollouts = try communicator.agreed(drawRollouts)
+    inFlight = try communicator.agreed(drawRollouts)
     time.noteLongPart(seconds: (ContinuousClock.now - sampleStart) / .seconds(1))
-    try stopIfWanted()
+    try checkIn()
+    let rollouts = inFlight
     try inspector?.trajectoriesAreDrawn(self, rollouts)
     let sampling = try SamplingStatistics(
       rollouts, promptCount: promptCount, share, communicator)
@@ -33,7 +36,7 @@ extension Trainer {
     let imageCount = state.imageCount + promptCount * configuration.method.imagesPerPrompt
 
     var records: [MetricsRecord.Step] = []
-    for inner in 0..<inners {
+    for inner in state.inner..<inners {
       let objectives = try averageGradient(rollouts, inner: inner)
       let inspected = InspectedStep(rollouts: rollouts, objectives: objectives, inner: inner)
       try inspector?.gradientIsReady(self, inspected)
@@ -49,28 +52,46 @@ extension Trainer {
 
       let statistics = try StepStatistics(
         objectives, promptCount: promptCount, share, communicator)
-      records.append(
-        MetricsRecord.Step(
-          epoch: state.epoch + 1, inner: inner + 1, step: state.step, loss: statistics.loss,
-          gradientNorm: gradientNorm, clipFraction: statistics.clipFraction,
-          tiedPairFraction: statistics.tiedPairFraction, rewardMean: sampling.rewardMean,
-          rewardDeviation: sampling.rewardDeviation, kl: sampling.kl.trainedSteps,
-          klAllSteps: sampling.kl.allSteps,
-          learningRate: optimizer.coefficients.learningRate, images: imageCount,
-          seconds: MetricsRecord.Seconds(timer.take())))
+      let record = MetricsRecord.Step(
+        epoch: state.epoch + 1, inner: inner + 1, step: state.step, loss: statistics.loss,
+        gradientNorm: gradientNorm, clipFraction: statistics.clipFraction,
+        tiedPairFraction: statistics.tiedPairFraction, rewardMean: sampling.rewardMean,
+        rewardDeviation: sampling.rewardDeviation, kl: sampling.kl.trainedSteps,
+        klAllSteps: sampling.kl.allSteps,
+        learningRate: optimizer.coefficients.learningRate, images: imageCount,
+        seconds: MetricsRecord.Seconds(timer.take()))
+      metrics?.write(.step(record))
+      records.append(record)
+      if inner + 1 < inners { try endInnerStep() }
     }
-    state.epoch += 1
-    state.imageCount = imageCount
+    endEpoch(imageCount: imageCount)
     return records
+  }
+
+  /// What comes between two optimiser steps of an epoch: the trajectories are still needed.
+  private func endInnerStep() throws {
+    state.inner += 1
+    try checkIn()
+    if isSaveDue { try save() }
+  }
+
+  private func endEpoch(imageCount: Int) {
+    state.epoch += 1
+    state.inner = 0
+    state.imageCount = imageCount
+    state.isEvaluationDue = true
+    inFlight = []
   }
 
   /// This rank's share of the epoch's trajectories, scored; not all of it where this rank wants the
   /// run to stop.
   func drawRollouts() throws -> [Rollout] {
     let positions = share.positions(inEpoch: state.epoch)
-    begin("sampling", of: positions.count)
-    var rollouts: [Rollout] = []
-    for position in positions where !wantsToStop {
+    var rollouts = inFlight
+    let drawn = Set(rollouts.map(\.position))
+    begin("sampling", of: positions.count - drawn.count)
+    for position in positions where !drawn.contains(position) {
+      if wantsToStop { break }
       let prompt = prompts.prompts[permutation.index(at: position)]
       var (rollout, images) = try timer.measure(.sample) {
         try sampler.sample(prompt, position: position, policyIsReference: state.step == 0)
@@ -81,7 +102,7 @@ extension Trainer {
       rollouts.append(rollout)
       advance()
     }
-    return rollouts
+    return rollouts.sorted { $0.position < $1.position }
   }
 
   /// The gradient of the loss, a mean over the prompts of all ranks. Collective.

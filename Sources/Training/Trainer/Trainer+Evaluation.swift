@@ -97,7 +97,7 @@ extension Trainer {
       }
     }
     // What was drawn so far is drawn again when the run goes on.
-    try stopIfWanted()
+    try checkIn()
     // Every element has one owner and is 0 elsewhere, so the sums are exact.
     try communicator.allReduce(&rewards, by: .sum)
     try communicator.allReduce(&pixels, by: .sum)

@@ -34,10 +34,17 @@ extension Trainer {
     do {
       return try runToTheEndOrStop()
     } catch let error as AgreedFailure {
-      return .failed("\(error)", exitStatus: Int32(error.exitStatus ?? 1))
+      return try failed("\(error)", exitStatus: error.exitStatus ?? 1)
     } catch let error as NumericalFailure {
-      return .failed("\(error)", exitStatus: Int32(error.exitStatus))
+      return try failed("\(error)", exitStatus: error.exitStatus)
     }
+  }
+
+  /// The end of a run that cannot go on; what it was saving is saved to the end.
+  private func failed(_ reason: String, exitStatus: UInt8) throws -> RunOutcome {
+    // Of a run that is another's now nothing more is saved, and no other failure counts.
+    do { try finishSaving() } catch is AgreedFailure {}
+    return .failed(reason, exitStatus: Int32(exitStatus))
   }
 
   private func runToTheEndOrStop() throws -> RunOutcome {
@@ -59,23 +66,19 @@ extension Trainer {
     if state.isEvaluationDue { try prepareNextEpoch() }
     while state.epoch < configuration.run.epochs {
       let epochStart = ContinuousClock.now
-      let records = try runEpoch()
+      let records = try timingTraining(runEpoch)
       guard let last = records.last else {
         display?.note(
           "the KL divergence passed method.klLimit in epoch \(state.epoch + 1): the run ends here")
         state.isBeyondKLLimit = true
         break
       }
-      for record in records { metrics?.write(.step(record)) }
       let seconds = (ContinuousClock.now - epochStart) / .seconds(1)
-      state.trainingSeconds += seconds
       display?.endEpoch(
         state.epoch, rewardMean: last.rewardMean, kl: last.klAllSteps,
         imageCount: configuration.method.promptsPerEpoch * configuration.method.imagesPerPrompt,
         seconds: seconds)
-      time.noteLongPart(seconds: seconds)
-      state.isEvaluationDue = true
-      try stopIfWanted()
+      try checkIn()
       try prepareNextEpoch()
     }
     try saveAtTheEnd()
@@ -98,7 +101,7 @@ extension Trainer {
     }
     state.isEvaluationDue = false
     // Last, so that a run which goes on from here has all of this behind it.
-    if epoch > 0, isDue(configuration.checkpoint.everyEpochs) { try save() }
+    if isSaveDue || epoch > 0 && isDue(configuration.checkpoint.everyEpochs) { try save() }
   }
 
   private func writeSummary(_ after: [EvaluationResult]) throws {

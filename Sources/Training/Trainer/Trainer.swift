@@ -51,11 +51,24 @@ public final class Trainer {
   private(set) var metrics: MetricsWriter?
   private(set) var display: ProgressDisplay?
   var lock: RunFolderLock?
+  /// On rank 0 alone.
+  private var owner: RunOwner?
+  /// Saves the run; `nil` for one without a folder.
+  private(set) var saver: CheckpointSaver?
+  /// What the newest checkpoint holds, as far as it can differ within a step.
+  var saved: RunProgress?
+  /// For how long the save that is under way made training wait.
+  var secondsBlocked = 0.0
+  /// This rank's trajectories of the epoch that is under way.
+  var inFlight: [Rollout] = []
   private var timeTaken = ContinuousClock.now
+  private var isInEpoch = false
   /// Whether the run came to its end before it was taken up again: nothing is left to do.
   private(set) var isFinished = false
   /// Whether someone wants the run to stop.
   let stop: StopRequest
+  /// The step at which the run stops though there is more to do; `nil`: none.
+  var lastStep: Int?
   var time: TimeLimit
   /// Whether the run goes on from a checkpoint.
   private(set) var isResumed = false
@@ -81,6 +94,9 @@ public final class Trainer {
     isResumed = saver != nil
     isFinished = try resume == .latest && cameToItsEnd(saver)
     try communicator.agreed { try openLog() }
+    self.saver = CheckpointSaver(
+      communicator, folder: RunFolder.checkpoints(in: configuration.run.output),
+      retention: retention, owner: owner, warn: { [weak self] in self?.warn($0) })
   }
 
   /// Loads everything that the configuration names, and neither reads nor writes a run folder.
@@ -156,10 +172,17 @@ public final class Trainer {
 
   private func openLog() throws {
     guard let folder, !isFinished else { return }
+    owner = try RunOwner(takingOver: folder)
     metrics = try MetricsWriter(
       path: folder.metrics, resumingAt: isResumed ? state.step : nil,
       redoingEvaluation: state.isEvaluationDue,
       warn: { [weak self] in self?.warn($0) })
+    if !isResumed || !FileManager.default.fileExists(atPath: folder.identity) {
+      try RunIdentity(
+        configurationSHA256: sha256(of: Data(configuration.lastingSettings.utf8)),
+        modelSHA256: state.modelSHA256, promptsSHA256: state.promptsSHA256
+      ).write(to: folder.identity)
+    }
     try DiskOperations().replaceFile(
       folder.configuration, contents: Data(configuration.yaml().utf8))
     // A summary says that the run is at its end.
@@ -174,7 +197,20 @@ public final class Trainer {
   /// Adds the time since this was last called to the run's.
   func takeTime() {
     let now = ContinuousClock.now
-    state.seconds += (now - timeTaken) / .seconds(1)
+    let seconds = (now - timeTaken) / .seconds(1)
+    state.seconds += seconds
+    if isInEpoch { state.trainingSeconds += seconds }
     timeTaken = now
+  }
+
+  /// Runs `body` on the account of training.
+  func timingTraining<Value>(_ body: () throws -> Value) rethrows -> Value {
+    takeTime()
+    isInEpoch = true
+    defer {
+      takeTime()
+      isInEpoch = false
+    }
+    return try body()
   }
 }

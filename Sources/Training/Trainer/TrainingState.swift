@@ -2,6 +2,8 @@
 struct TrainingState: Codable, Equatable {
   /// The next epoch, which is also the data cursor: it takes the positions from epoch * N on.
   var epoch = 0
+  /// Optimiser steps taken in that epoch: where there are any, its trajectories are saved too.
+  var inner = 0
   /// Optimiser steps taken.
   var step = 0
   /// Samples in one pass of learning, where memory did not suffice for those configured: a resumed
@@ -39,7 +41,10 @@ extension TrainingState {
   init(from decoder: any Decoder) throws {
     let values = try decoder.container(keyedBy: CodingKeys.self)
     epoch = try values.decode(Int.self, forKey: .epoch)
+    // Earlier releases saved between epochs only.
+    inner = try values.decodeIfPresent(Int.self, forKey: .inner) ?? 0
     step = try values.decode(Int.self, forKey: .step)
+    microBatchCount = try values.decodeIfPresent(Int.self, forKey: .microBatchCount)
     imageCount = try values.decode(Int.self, forKey: .imageCount)
     seconds = try values.decode(Double.self, forKey: .seconds)
     trainingSeconds = try values.decode(Double.self, forKey: .trainingSeconds)

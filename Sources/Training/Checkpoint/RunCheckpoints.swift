@@ -1,0 +1,115 @@
+import Foundation
+
+/// The checkpoints of a run, for a person to list, verify and remove.
+public struct RunCheckpoints {
+  /// What can be said of a checkpoint without reading its tensors.
+  public struct Entry: Encodable, Sendable {
+    /// Its folder's name.
+    public let name: String
+    /// Optimiser steps taken when it was saved.
+    public let step: Int
+    /// Epochs done; `nil` where it is of no training run.
+    public var epoch: Int?
+    /// Whether trajectories of an epoch under way are in it.
+    public var holdsRollouts = false
+    /// The bytes of its files.
+    public var byteCount = 0
+    /// When it was saved.
+    public var date: Date?
+    /// Why it does not count; `nil` where it does, unless its files are damaged.
+    public var fault: String?
+  }
+
+  private let runPath: String
+  private let folder: String
+
+  /// The checkpoints in the folder of a run.
+  ///
+  /// - Throws: ``TrainingError`` where it holds none.
+  public init(ofRun path: String) throws {
+    runPath = path
+    folder = RunFolder.checkpoints(in: path)
+    guard FileManager.default.fileExists(atPath: folder) else {
+      throw TrainingError(
+        path, expected: "the folder of a run", found: "one without checkpoints/",
+        advice: "it is run.output of the run")
+    }
+  }
+
+  /// All of them, the oldest first.
+  public func list() throws -> [Entry] {
+    let store = CheckpointStore(folder: folder, warn: { _ in })
+    return try store.checkpoints().sorted().map { name in
+      let path = store.path(of: name)
+      var entry = Entry(name: name.text, step: name.step)
+      guard store.isCommitted(name) else {
+        entry.fault = "was never saved to its end"
+        return entry
+      }
+      do {
+        let checkpoint = try Checkpoint(path: path, verifies: false)
+        entry.byteCount = checkpoint.byteCount
+        entry.holdsRollouts = checkpoint.holds(Rollout.groupName)
+        // Pre-training saves another state.
+        entry.epoch = try? checkpoint.state(as: TrainingState.self).epoch
+        let attributes = try FileManager.default.attributesOfItem(
+          atPath: "\(path)/\(Checkpoint.commitName)")
+        entry.date = attributes[.modificationDate] as? Date
+      } catch {
+        entry.fault = "\(error)"
+      }
+      return entry
+    }
+  }
+
+  /// Reads and checks all of the checkpoints at `path`: a run's, or one.
+  ///
+  /// - Parameter report: Is given the path of each, and what is wrong with it, if anything is.
+  /// - Throws: ``TrainingError`` where there is none.
+  public static func verify(
+    _ path: String, report: (_ checkpoint: String, _ fault: String?) -> Void
+  ) throws {
+    var paths = [path]
+    if !FileManager.default.fileExists(atPath: "\(path)/\(CheckpointManifest.fileName)") {
+      let checkpoints = try RunCheckpoints(ofRun: path)
+      paths = try checkpoints.list().map { "\(checkpoints.folder)/\($0.name)" }
+    }
+    guard !paths.isEmpty else {
+      throw TrainingError(path, expected: "checkpoints", found: "none")
+    }
+    for path in paths {
+      do {
+        _ = try Checkpoint(path: path)
+        report(path, nil)
+      } catch {
+        report(path, "\(error)")
+      }
+    }
+  }
+
+  /// Removes the older ones of a run that is not at work.
+  ///
+  /// - Parameters:
+  ///   - keep: How many of the newest stay, 1 at least.
+  ///   - keepEvery: Those of steps that this divides stay too; 0: none.
+  ///   - isDryRun: Whether nothing is removed.
+  /// - Returns: The names of what was removed, or would be.
+  /// - Throws: ``TrainingError`` where a run is at work, or the newest is not valid: then nothing is
+  ///   removed.
+  public func prune(keep: Int, keepEvery: Int, isDryRun: Bool) throws -> [String] {
+    let lock = isDryRun ? nil : try RunFolderLock(folder: runPath, patience: 0)
+    let store = CheckpointStore(
+      folder: folder, retention: Retention(newestCount: keep, everySteps: keepEvery),
+      warn: { _ in })
+    guard let newest = try store.checkpoints().filter(store.isCommitted).max() else {
+      throw TrainingError(folder, expected: "a checkpoint", found: "none")
+    }
+    // Nothing goes before what stays was read.
+    _ = try Checkpoint(path: store.path(of: newest))
+    let removed = try store.removable(through: newest)
+    return try withExtendedLifetime(lock) {
+      if !isDryRun { try store.prune(through: newest) }
+      return removed.map(\.text)
+    }
+  }
+}
