@@ -108,8 +108,11 @@ let package = Package(
     .testTarget(name: "ScenesTests", dependencies: ["Images", "Scenes"]),
     .testTarget(
       name: "ClusterConfigurationTests", dependencies: ["ClusterConfiguration", "Yams"]),
+    .executableTarget(
+      name: "HeartbeatRank", dependencies: ["Supervision"], path: "Tests/HeartbeatRank"),
     .testTarget(
-      name: "SupervisionTests", dependencies: ["ClusterConfiguration", "Supervision"]),
+      name: "SupervisionTests",
+      dependencies: ["ClusterConfiguration", "HeartbeatRank", "Supervision"]),
     .testTarget(
       name: "TrainingTests",
       dependencies: [

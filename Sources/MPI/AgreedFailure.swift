@@ -10,6 +10,8 @@ public struct AgreedFailure: Error, Equatable, CustomStringConvertible {
   public struct Cause: Equatable, Sendable {
     /// The rank that failed.
     public let rank: Int
+    /// The machine that the rank runs on, where the ranks run on several.
+    public let machine: String?
     /// What it says of it.
     public let message: String
     /// What the process should exit with, where the error says so.
@@ -24,14 +26,17 @@ public struct AgreedFailure: Error, Equatable, CustomStringConvertible {
   /// The highest exit status that a rank's error asks for; `nil` where none does.
   public var exitStatus: UInt8? { causes.compactMap(\.exitStatus).max() }
 
-  /// Each message once, with the ranks that gave it; ranks are left out where all say the same.
+  /// Each message once, with the ranks that gave it and their machines, where they run on several;
+  /// ranks are left out where all say the same.
   public var description: String {
     var messages: [String] = []
     for cause in causes where !messages.contains(cause.message) { messages.append(cause.message) }
     return messages.map { message in
-      let ranks = causes.filter { $0.message == message }.map(\.rank)
+      let ranks = causes.filter { $0.message == message }
       guard ranks.count < rankCount else { return message }
-      let list = ranks.map(String.init).joined(separator: ", ")
+      let list = ranks.map { cause in
+        "\(cause.rank)" + (cause.machine.map { " on \($0)" } ?? "")
+      }.joined(separator: ", ")
       return "\(ranks.count == 1 ? "rank" : "ranks") \(list): \(message)"
     }.joined(separator: "\n")
   }

@@ -9,11 +9,16 @@ extension Communicator {
   ///   - exitStatus: What the process should exit with for it; `nil` leaves that open.
   /// - Throws: ``MPIError``.
   public func agree(onFailure failure: String?, exitStatus: UInt8? = nil) throws -> AgreedFailure? {
-    // A byte before the text tells a failure without words from none.
-    let parts = try allGatherV(failure.map { [exitStatus ?? 0] + Array($0.utf8) } ?? [])
+    // The exit status, the machine, a zero and the text: a failure without words is told from none.
+    let parts = try allGatherV(
+      failure.map { text in
+        [exitStatus ?? 0] + Array((machineNameAmongSeveral ?? "").utf8) + [0] + Array(text.utf8)
+      } ?? [])
     let causes = parts.enumerated().filter { !$0.element.isEmpty }.map { rank, bytes in
-      AgreedFailure.Cause(
-        rank: rank, message: String(decoding: bytes.dropFirst(), as: UTF8.self),
+      let machine = bytes.dropFirst().prefix { $0 != 0 }
+      return AgreedFailure.Cause(
+        rank: rank, machine: machine.isEmpty ? nil : String(decoding: machine, as: UTF8.self),
+        message: String(decoding: bytes.dropFirst(machine.count + 2), as: UTF8.self),
         exitStatus: bytes[0] == 0 ? nil : bytes[0])
     }
     return causes.isEmpty ? nil : AgreedFailure(causes: causes, rankCount: size)

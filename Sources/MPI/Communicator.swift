@@ -107,6 +107,14 @@ public final class Communicator {
     exit(exitCode)
   }
 
+  /// ``machineName`` where mpirun started ranks on other machines too.
+  var machineNameAmongSeveral: String? {
+    let environment = ProcessInfo.processInfo.environment
+    let isAlone =
+      environment["OMPI_COMM_WORLD_LOCAL_SIZE"] == environment["OMPI_COMM_WORLD_SIZE"]
+    return isAlone ? nil : machineName
+  }
+
   /// The name of the machine that this rank runs on.
   ///
   /// - Source: MPI 3.1, section 8.1.2 (`MPI_Get_processor_name`).

@@ -77,9 +77,8 @@ struct Launch: ParsableCommand {
   /// What is started; every path in it is absolute.
   private func program() throws -> LaunchCommand.Program {
     let here = FileManager.default.currentDirectoryPath
-    let path = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":")
-    let candidates: [String] = path.map { "\($0)/mpirun" }
-    guard let mpirun = candidates.first(where: { access($0, X_OK) == 0 }) else {
+    let path = ProcessInfo.processInfo.environment["PATH"] ?? ""
+    guard let mpirun = LaunchCommand.path(of: "mpirun", in: path) else {
       throw LaunchFailure(description: "PATH: expected a folder with mpirun, found none")
     }
     guard let prdp = Bundle.main.executablePath else {

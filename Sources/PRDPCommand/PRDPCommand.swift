@@ -28,6 +28,7 @@ struct PRDPCommand: ParsableCommand {
     ])
 
   static func main() {
+    fillStandardStreams()
     do {
       var command = try parsed()
       try command.run()

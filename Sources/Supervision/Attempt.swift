@@ -124,7 +124,12 @@ struct Attempt {
       ending.reason = "mpirun was killed by signal \(signal)"
     } else if let first = ranks.first, let place = report.sightings[first]?.beat {
       ending.reason =
-        "it began with \(report.namedWithHosts(ranks)) in \(place.operation), step \(place.step)"
+        "it began with \(report.namedWithHosts(ranks)): \(place.operation), step \(place.step)"
+    }
+    if end != .exited(0) {
+      // A verdict was said when it was reached.
+      let reason = verdict == nil ? ending.reason.map { ": \($0)" } ?? "" : ""
+      say("mpirun ended with \(end.status)\(reason)")
     }
     return ending
   }

@@ -64,7 +64,21 @@ struct ChildProcess {
     return signal == 0 ? .exited((status >> 8) & 0xFF) : .killed(bySignal: signal)
   }
 
-  func send(_ signal: CInt) { kill(id, signal) }
+  /// Ends it at once, and waits for that.
+  func kill() {
+    send(SIGKILL)
+    var status: CInt = 0
+    waitpid(id, &status, 0)
+  }
+
+  /// Where a program lies, among the folders of a PATH; `nil` where it is in none.
+  static func path(of name: String, in path: String) -> String? {
+    if name.contains("/") { return access(name, X_OK) == 0 ? name : nil }
+    let candidates: [String] = path.split(separator: ":").map { "\($0)/\(name)" }
+    return candidates.first { access($0, X_OK) == 0 }
+  }
+
+  func send(_ signal: CInt) { Foundation.kill(id, signal) }
 
   /// Ends all processes of this machine that have a text in their environment: what mpirun started
   /// and, killed itself, could not end.
@@ -75,7 +89,7 @@ struct ChildProcess {
       guard let environment = FileManager.default.contents(atPath: "/proc/\(id)/environ"),
         environment.range(of: wanted) != nil
       else { continue }
-      kill(id, SIGKILL)
+      Foundation.kill(id, SIGKILL)
     }
   }
 }

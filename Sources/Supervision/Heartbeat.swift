@@ -85,7 +85,8 @@ public final class Heartbeat: Sendable {
       if place.isFinished { return }
       if isStalled {
         end(
-          "has been in \(place.operation) for \(Int(seconds)) s, longer than cluster.stallLimit",
+          "has been at one thing, \(place.operation), for \(Int(seconds)) s, longer than "
+            + "cluster.stallLimit",
           at: place.step)
       }
       if let silence = line?.secondsWithoutAnswer, silence > limits.orphan {

@@ -5,6 +5,14 @@ struct RankReport: Sendable {
   let hosts: [String?]
   let now: ContinuousClock.Instant
 
+  /// What ranks of a host have in common that are named together.
+  private struct Place: Hashable {
+    let host: String
+    let isSilent: Bool
+    let operation: String
+    let step: Int
+  }
+
   /// Ranks that were never heard of.
   var missing: [Int] { hosts.indices.filter { sightings[$0] == nil } }
 
@@ -28,33 +36,32 @@ struct RankReport: Sendable {
     hosts[rank] ?? sightings[rank]?.beat.host ?? "this machine"
   }
 
-  /// `rank 1 (h2) in reward, step 12, for 31 s; ranks 0, 2 (h1) in communicate, step 12, for 30 s`,
-  /// those that have been there the longest first.
+  /// `rank 1 (h2): scoring, step 12, for 31 s; ranks 0, 2 (h1): waiting for the other ranks, step 12,
+  /// for 30 s`, those that have been at it the longest first.
   var text: String {
-    struct Place: Hashable {
-      let condition: String
-      let host: String
-    }
     let lost = Set(silent(forLongerThan: Self.silenceWorthSaying))
     var groups: [Place: (ranks: [Int], seconds: Double)] = [:]
     for (rank, sighting) in sightings.sorted(by: { $0.key < $1.key }) {
       let isLost = lost.contains(rank)
+      let place = Place(
+        host: host(of: rank), isSilent: isLost, operation: sighting.beat.operation,
+        step: sighting.beat.step)
       let seconds =
         isLost
         ? (now - sighting.lastSign) / .seconds(1) : sighting.secondsInOperation(at: now)
-      let place = Place(
-        condition: (isLost ? "silent, last " : "") + "in \(sighting.beat.operation), "
-          + "step \(sighting.beat.step)", host: host(of: rank))
-      groups[place, default: ([], 0)].ranks.append(rank)
-      groups[place, default: ([], 0)].seconds = max(groups[place]?.seconds ?? 0, seconds)
+      let group = groups[place] ?? ([], 0)
+      groups[place] = (group.ranks + [rank], max(group.seconds, seconds))
     }
     let parts = groups.sorted {
       ($1.value.seconds, $0.value.ranks[0]) < ($0.value.seconds, $1.value.ranks[0])
+    }.map { place, group in
+      let seconds = Int(group.seconds)
+      return namedWithHosts(group.ranks)
+        + (place.isSilent
+          ? ": silent for \(seconds) s, last \(place.operation), step \(place.step)"
+          : ": \(place.operation), step \(place.step), for \(seconds) s")
     }
-    .map { place, group in
-      "\(Self.named(group.ranks)) (\(place.host)) \(place.condition), for \(Int(group.seconds)) s"
-    }
-    let unheard = missing.isEmpty ? [] : [namedWithHosts(missing) + " never heard of"]
+    let unheard = missing.isEmpty ? [] : [namedWithHosts(missing) + ": never heard of"]
     return (parts + unheard).joined(separator: "; ")
   }
 
@@ -65,10 +72,6 @@ struct RankReport: Sendable {
       $0.value.map(String.init).joined(separator: ", ") + " (\($0.key))"
     }
     return (ranks.count == 1 ? "rank " : "ranks ") + parts.joined(separator: ", ")
-  }
-
-  private static func named(_ ranks: [Int]) -> String {
-    (ranks.count == 1 ? "rank " : "ranks ") + ranks.map(String.init).joined(separator: ", ")
   }
 
   /// The ranks that a failure began with, where that can be seen: those that found themselves

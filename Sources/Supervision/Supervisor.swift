@@ -73,6 +73,10 @@ public final class Supervisor {
 
   private func runOnce() throws(SupervisionError) -> RestartPolicy.Ending {
     let start = Date()
+    if let ending = try endingForLostHosts() {
+      record(ending, nil, start: start)
+      return ending
+    }
     let isLocal = cluster.hosts.isEmpty
     let command = try LaunchCommand(
       programNow, on: cluster, excluding: excluded,
@@ -80,17 +84,39 @@ public final class Supervisor {
       exporting: [LauncherAddress.variable])
     let monitor = try HeartbeatMonitor(
       rankCount: command.hosts.count, network: cluster.network, isLocal: isLocal)
+    if !hasStarted { say(command.shellText) }
     var attempt = try Attempt(
       command, on: cluster, environment: environment, monitor: monitor, say: say)
     hasStarted = true
     var ending = attempt.run(&signals)
     ending.committedStep = records.committedStep
-    if ending.status != 0 {
-      say("mpirun ended with \(ending.status)" + (ending.reason.map { ": \($0)" } ?? ""))
-    }
     record(ending, command, start: start)
     return ending
   }
+
+  /// Refuses the first start where a host cannot be reached; later it is one more failure of that
+  /// host.
+  private func endingForLostHosts() throws(SupervisionError) -> RestartPolicy.Ending? {
+    let hosts = cluster.hosts.map(\.name).filter { !excluded.contains($0) }
+    let probe = HostProbe(cluster, environment: environment)
+    guard let lost = probe?.unreachable(among: hosts), !lost.isEmpty else { return nil }
+    let names = lost.joined(separator: ", ")
+    guard hasStarted else {
+      throw SupervisionError(
+        "cluster.hosts", expected: "hosts that ssh reaches without a password",
+        found: "no way to \(names)",
+        advice: "try ssh \(lost[0]) true, or leave the host out")
+    }
+    say("no way to \(names)")
+    var ending = RestartPolicy.Ending(status: Self.lostStatus)
+    ending.reason = "no way to \(names)"
+    ending.blamedHosts = Set(lost)
+    ending.committedStep = records.committedStep
+    return ending
+  }
+
+  /// What mpirun ends with where it cannot start anything on a host.
+  private static let lostStatus: Int32 = 255
 
   /// A start after the first goes on from what the one before has saved, with the time that is left;
   /// where nothing was saved, it begins as the first did.
@@ -106,12 +132,12 @@ public final class Supervisor {
   }
 
   private func record(
-    _ ending: RestartPolicy.Ending, _ command: LaunchCommand, start: Date
+    _ ending: RestartPolicy.Ending, _ command: LaunchCommand?, start: Date
   ) {
     do {
       try records.add(
         .init(
-          start: start, seconds: Date().timeIntervalSince(start), command: command.words,
+          start: start, seconds: Date().timeIntervalSince(start), command: command?.words ?? [],
           status: ending.status, reason: ending.reason, blamedHosts: ending.blamedHosts.sorted(),
           step: ending.step, committedStep: ending.committedStep))
     } catch {

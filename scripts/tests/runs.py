@@ -40,21 +40,43 @@ SMALL = {
     "logging.sampleImages": 4,
 }
 
+# A run of which only the course matters: one step an epoch, some tenths of a second long, and a
+# checkpoint of few tensors after each.
+TINY = {
+    **SMALL,
+    "model.lora.targets": "[mid_block.attentions.0.transformer_blocks.0.attn1.to_q]",
+    "data.prompts": "Sources/Scenes/Resources/prompts/unseen.txt",
+    "method.promptsPerEpoch": 2,
+    "method.imagesPerPrompt": 2,
+    "method.innerSteps": 1,
+    "method.omitLastSteps": 0,
+    "sampler.steps": 2,
+    "evaluation.sets": "{}",
+    "logging.sampleImages": 0,
+}
+
 
 class Run:
-    """A run of `prdp train` in a process group of its own; `ranks` is None for no mpirun."""
+    """A run of `prdp train` in a process group of its own; `ranks` is None for no mpirun.
+
+    `within` are words to put before the command, `environment` variables to set, and `limit` the
+    seconds within which it ends.
+    """
 
     def __init__(
-            self, ranks, settings, *arguments, config="cluster.yaml", command="train", small=SMALL):
+            self, ranks, settings, *arguments, config="cluster.yaml", command="train", small=SMALL,
+            program=PRDP, within=(), environment=None, limit=LIMIT):
         self.output = str(settings.get("run.output", ""))
+        self.limit = limit
         self.log = tempfile.TemporaryFile()
-        command = [str(PRDP), command, "--config", str(config), *arguments]
+        command = [str(program), command, "--config", str(config), *arguments]
         for key, value in {**small, **settings}.items():
             command += ["--set", f"{key}={value}"]
         if ranks is not None:
             # Ranks that wait leave the core to others, of which a machine for tests has many.
             flags = ["--oversubscribe", "--bind-to", "none", "--mca", "mpi_yield_when_idle", "1"]
             command = ["mpirun", *flags, "-np", str(ranks), *command]
+        command = [*map(str, within), *command]
         self.start = time.monotonic()
         self.process = subprocess.Popen(
             command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT,
@@ -62,15 +84,16 @@ class Run:
             # Ignored where these tests were started in the background by a script.
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             env={
-                **os.environ, "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"})
+                **os.environ, "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
+                **(environment or {})})
 
     def wait(self):
         """Waits for the end; returns the exit code."""
         try:
-            code = self.process.wait(LIMIT - (time.monotonic() - self.start))
+            code = self.process.wait(self.limit - (time.monotonic() - self.start))
         except subprocess.TimeoutExpired:
             os.killpg(self.process.pid, signal.SIGKILL)
-            raise AssertionError(f"still running after {LIMIT} s:\n{self.text()}") from None
+            raise AssertionError(f"still running after {self.limit} s:\n{self.text()}") from None
         self.seconds = time.monotonic() - self.start
         return code
 
@@ -94,7 +117,8 @@ class Run:
         """The process ids of the ranks, in no order; without mpirun of the one process."""
         return [
             number for number, words in processes()
-            if words[0] == str(PRDP) and f"run.output={self.output}" in words]
+            if words[0] == str(PRDP) and words[1] != "launch"
+            and f"run.output={self.output}" in words]
 
 
 def scratch_folder(test_class):
@@ -122,6 +146,12 @@ def left_running(output, within=5):
         if not found or time.monotonic() > end:
             return found
         time.sleep(0.05)
+
+
+def committed_steps(output):
+    """The steps of the checkpoints that were saved to their end, in order."""
+    commits = Path(output, "checkpoints").glob("step-*/COMMIT")
+    return sorted(int(path.parent.name.removeprefix("step-")) for path in commits)
 
 
 def records(output, kind):

@@ -46,6 +46,9 @@ class InputTests(unittest.TestCase):
             config=f"{scratch}/none.yaml")
         yield Case("no model", f"{scratch}/no-model", {"model.path": f"{scratch}/no-model"})
         yield self.truncated_weights()
+        yield self.deep_model()
+        yield self.deep_prompts()
+        yield self.endless_prompts()
         empty = scratch / "empty.txt"
         empty.touch()
         yield Case("an empty prompt file", f"{empty}: expected", {"data.prompts": empty})
@@ -73,6 +76,24 @@ class InputTests(unittest.TestCase):
         weights = model / "unet/diffusion_pytorch_model.safetensors"
         weights.write_bytes(weights.read_bytes()[:-1000])
         return Case("weights without their end", str(weights), {"model.path": model})
+
+    def deep_model(self):
+        model = self.scratch / "deep"
+        shutil.copytree(runs.MODEL, model)
+        (model / "unet/config.json").write_text("[" * 10_000 + "]" * 10_000)
+        return Case("a JSON file nested too deep", "unet/config.json: ", {"model.path": model})
+
+    def deep_prompts(self):
+        prompts = self.scratch / "deep.json"
+        prompts.write_text("[" * 10_000 + "]" * 10_000)
+        return Case(
+            "prompts nested too deep", f"{prompts}: expected a JSON list", {"data.prompts": prompts})
+
+    def endless_prompts(self):
+        prompts = self.scratch / "endless.txt"
+        prompts.touch()
+        os.truncate(prompts, 1 << 30)
+        return Case("a gigabyte of prompts", f"{prompts}: expected", {"data.prompts": prompts})
 
     def prompts(self, text):
         path = self.scratch / "prompts.txt"

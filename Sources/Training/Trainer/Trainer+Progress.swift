@@ -32,11 +32,11 @@ extension Phase {
   fileprivate var operation: String {
     switch self {
     case .sample: "sampling"
-    case .reward: "the reward"
-    case .reference: "the reference's log-probabilities"
-    case .gradient: "the gradient"
-    case .communicate: "averaging gradients with the other ranks"
-    case .update: "the update"
+    case .reward: "scoring"
+    case .reference: "sampling for the reference"
+    case .gradient: "training"
+    case .communicate: "averaging gradients"
+    case .update: "updating"
     }
   }
 }
