@@ -60,18 +60,22 @@ let package = Package(
     // The run.
     .target(name: "ClusterConfiguration", dependencies: ["Yams"]),
     .target(name: "Supervision", dependencies: ["ClusterConfiguration"]),
+    .target(name: "Planning"),
+    .target(
+      name: "Diagnosis",
+      dependencies: ["MPI", "Planning", .product(name: "Crypto", package: "swift-crypto")]),
     .target(
       name: "Training",
       dependencies: [
-        "CLIP", "ClusterConfiguration", "Diffusion", "Images", "MPI", "PRDP", "Rewards",
+        "CLIP", "ClusterConfiguration", "Diffusion", "Images", "MPI", "PRDP", "Planning", "Rewards",
         "Safetensors", "Scenes", "StableDiffusion", "Torch", "TorchNN",
         .product(name: "Crypto", package: "swift-crypto"),
       ]),
     .executableTarget(
       name: "PRDPCommand",
       dependencies: [
-        "CLIP", "ClusterConfiguration", "Diffusion", "Images", "MPI", "PRDP", "Scenes",
-        "StableDiffusion", "Supervision", "Torch", "Training",
+        "CLIP", "ClusterConfiguration", "Diagnosis", "Diffusion", "Images", "MPI", "PRDP",
+        "Planning", "Scenes", "StableDiffusion", "Supervision", "Torch", "Training",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
@@ -108,6 +112,8 @@ let package = Package(
     .testTarget(name: "ScenesTests", dependencies: ["Images", "Scenes"]),
     .testTarget(
       name: "ClusterConfigurationTests", dependencies: ["ClusterConfiguration", "Yams"]),
+    .testTarget(name: "PlanningTests", dependencies: ["Planning"]),
+    .testTarget(name: "DiagnosisTests", dependencies: ["Diagnosis"]),
     .executableTarget(
       name: "HeartbeatRank", dependencies: ["Supervision"], path: "Tests/HeartbeatRank"),
     .testTarget(
@@ -116,8 +122,8 @@ let package = Package(
     .testTarget(
       name: "TrainingTests",
       dependencies: [
-        "CLIP", "ClusterConfiguration", "Diffusion", "Images", "MPI", "PRDP", "Rewards", "Scenes",
-        "StableDiffusion", "TestSupport", "Torch", "TorchNN", "Training",
+        "CLIP", "ClusterConfiguration", "Diffusion", "Images", "MPI", "PRDP", "Planning", "Rewards",
+        "Scenes", "StableDiffusion", "TestSupport", "Torch", "TorchNN", "Training",
       ]),
   ],
   swiftLanguageModes: [.v6],

@@ -3,8 +3,22 @@ import Foundation
 import MPI
 import Training
 
+/// What a model or a network does here.
 struct Bench: ParsableCommand {
   static let configuration = CommandConfiguration(
+    abstract: "Measures what a model costs on this machine, or what the network gives.",
+    discussion: """
+      EXAMPLES
+        prdp bench --model models/sd-1.5
+        mpirun -np 2 prdp bench network
+      """,
+    subcommands: [BenchModel.self, BenchNetwork.self, BenchEpoch.self],
+    defaultSubcommand: BenchModel.self)
+}
+
+struct BenchModel: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "model",
     abstract: "Measures what a model costs on this machine.",
     discussion: """
       Loads the model and takes two training steps of adapters with a micro-batch, one that \

@@ -59,10 +59,11 @@ struct Launch: ParsableCommand {
     let status = try refusingBadInput {
       let configuration = try source.load(keeping: [.promptsForEachSlot])
       let program = try program()
+      // Before a folder is made: what is in it may be refused.
+      let command = try LaunchCommand(
+        program, on: configuration.cluster,
+        coreCount: ProcessInfo.processInfo.activeProcessorCount)
       if printCommand {
-        let command = try LaunchCommand(
-          program, on: configuration.cluster,
-          coreCount: ProcessInfo.processInfo.activeProcessorCount)
         say(command.shellText)
         return Int32(0)
       }

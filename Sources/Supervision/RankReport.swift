@@ -77,8 +77,14 @@ struct RankReport: Sendable {
   /// The ranks that a failure began with, where that can be seen: those that found themselves
   /// stalled, else those that were gone before the others.
   var culprits: [Int] {
-    let stalled = sightings.filter { $0.value.beat.condition == .stalled }.map(\.key).sorted()
-    if !stalled.isEmpty { return stalled }
+    let stalled = sightings.filter { $0.value.beat.condition == .stalled }.mapValues {
+      $0.receivedAt - .seconds($0.beat.seconds)
+    }
+    // Those that wait for a rank which is stuck began after it.
+    if let first = stalled.values.min() {
+      return stalled.filter { $0.value - first < .seconds(Self.secondsTogether) }.map(\.key)
+        .sorted()
+    }
     let ends = sightings.filter { $0.value.beat.condition == .alive }.mapValues { sighting in
       // One whose connection stands could have given its next sign a second later.
       sighting.closedAt ?? sighting.receivedAt + .seconds(Self.secondsBetweenBeats)

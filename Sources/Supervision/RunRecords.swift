@@ -54,10 +54,11 @@ final class RunRecords {
   var committedStep: Int? {
     let checkpoints = "\(folder)/checkpoints"
     let names = (try? FileManager.default.contentsOfDirectory(atPath: checkpoints)) ?? []
+    // `step-00000010.1` is another save of step 10, with more done since.
     return names.filter {
       $0.hasPrefix("step-")
         && FileManager.default.fileExists(atPath: "\(checkpoints)/\($0)/COMMIT")
-    }.compactMap { Int($0.dropFirst("step-".count)) }.max()
+    }.compactMap { Int($0.dropFirst("step-".count).prefix { $0 != "." }) }.max()
   }
 
   /// Adds a line to launch.jsonl.

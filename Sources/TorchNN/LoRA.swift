@@ -18,7 +18,8 @@ public struct LoRAConfiguration: Sendable, Equatable {
     self.targets = targets
   }
 
-  func target(of path: String) -> String? {
+  /// The end in ``targets`` of the layer at `path`; `nil` where it gets no adapter.
+  public func target(of path: String) -> String? {
     targets.first { path == $0 || path.hasSuffix(".\($0)") }
   }
 }

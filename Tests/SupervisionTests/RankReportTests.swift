@@ -74,6 +74,15 @@ import Testing
     #expect(cutOff.culprits == [1, 2])
   }
 
+  @Test func ofStalledRanksTheOneThatBeganFirstIsToBlame() {
+    let report = report(
+      [
+        sighting(0, "waiting for the other ranks", seconds: 600.1, ago: 1, .stalled),
+        sighting(1, "scoring", seconds: 600.1, ago: 2, .stalled),
+      ], hosts: ["h1", "h2"])
+    #expect(report.culprits == [1])
+  }
+
   @Test func aStalledRankIsToBlameBeforeOneThatIsGone() {
     let report = report(
       [sighting(0, "a", ago: 1, closedAgo: 2), sighting(1, "a", ago: 1, .stalled)],

@@ -151,7 +151,8 @@ def left_running(output, within=5):
 def committed_steps(output):
     """The steps of the checkpoints that were saved to their end, in order."""
     commits = Path(output, "checkpoints").glob("step-*/COMMIT")
-    return sorted(int(path.parent.name.removeprefix("step-")) for path in commits)
+    # step-00000010.1 is another save of step 10.
+    return sorted({int(path.parent.name.removeprefix("step-").split(".")[0]) for path in commits})
 
 
 def records(output, kind):

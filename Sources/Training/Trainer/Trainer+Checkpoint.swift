@@ -51,7 +51,8 @@ extension Trainer {
     let names = Set(group.parameters.map(\.name))
     guard try !checkpoint.tensorFiles(of: group.name, holdingAnyOf: names).isEmpty else {
       return warn(
-        "with another number of ranks, what rounding gradients left out so far is left out for good")
+        "with another number of ranks, what rounding gradients left out so far is left out for good"
+      )
     }
     try checkpoint.load(group.name, into: group.parameters, onlySome: true)
     let values: [[Float]] = try group.parameters.map { try $0.tensor.values() }

@@ -1,0 +1,120 @@
+import Foundation
+
+/// Programs that run beside each other, each until it ends or its time is up.
+public struct ChildProcess: Sendable {
+  /// How one ended.
+  public struct End: Sendable, Equatable {
+    /// The exit status; `nil` where the time was up.
+    public let status: Int32?
+    /// Standard output.
+    public let output: String
+    /// Standard error.
+    public let errors: String
+    /// Seconds since 1970 when it was started.
+    public let start: Double
+    /// Seconds until it ended.
+    public let seconds: Double
+
+    /// The last line of standard error that says something.
+    public var complaint: String {
+      errors.split(whereSeparator: \.isNewline).map { $0.trimmingCharacters(in: .whitespaces) }
+        .last { !$0.isEmpty } ?? "nothing on standard error"
+    }
+  }
+
+  /// The program, looked for in PATH, and its arguments; no shell reads them.
+  public let words: [String]
+
+  /// A program to be run.
+  public init(_ words: [String]) {
+    self.words = words
+  }
+
+  /// Runs all at once, without standard input.
+  ///
+  /// - Parameter limit: Seconds after which those that still run are ended.
+  /// - Returns: Their ends, in the order of `children`.
+  /// - Throws: ``DiagnosisError`` where one cannot be started.
+  public static func run(_ children: [ChildProcess], limit: Double) throws -> [End] {
+    let running = try children.map(Running.init)
+    while true {
+      let isDone = running.map(\.isDone).allSatisfy { $0 }
+      if isDone || running.contains(where: { $0.seconds > limit }) { break }
+      usleep(10_000)
+    }
+    return running.map { $0.end() }
+  }
+
+  private final class Running {
+    private let id: pid_t
+    private let start = Date().timeIntervalSince1970
+    private let clock = ContinuousClock.now
+    private var status: Int32?
+    private var secondsToEnd: Double?
+    /// Files, since nobody reads a pipe before the end.
+    private let files: [FileHandle]
+
+    var seconds: Double { (ContinuousClock.now - clock) / .seconds(1) }
+
+    var isDone: Bool {
+      var raw: CInt = 0
+      if status == nil, waitpid(id, &raw, WNOHANG) == id {
+        // As a shell has it: 128 and the number of the signal that ended it.
+        status = raw & 0x7f == 0 ? raw >> 8 & 0xff : 128 + raw & 0x7f
+        secondsToEnd = seconds
+      }
+      return status != nil
+    }
+
+    // Foundation's Process may not notice an end before another child's.
+    init(_ child: ChildProcess) throws {
+      let files = try [0, 1].map { _ in try Self.unnamedFile() }
+      self.files = files
+      var actions = posix_spawn_file_actions_t()
+      posix_spawn_file_actions_init(&actions)
+      defer { posix_spawn_file_actions_destroy(&actions) }
+      posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
+      for (file, target) in zip(files, [STDOUT_FILENO, STDERR_FILENO]) {
+        posix_spawn_file_actions_adddup2(&actions, file.fileDescriptor, target)
+      }
+      var words: [UnsafeMutablePointer<CChar>?] = child.words.map { strdup($0) }
+      words.append(nil)
+      defer { words.forEach { free($0) } }
+      var id: pid_t = 0
+      let code = posix_spawnp(&id, child.words[0], &actions, nil, words, environ)
+      guard code == 0 else {
+        throw DiagnosisError.notStarted(
+          program: child.words[0], reason: String(cString: strerror(code)))
+      }
+      self.id = id
+    }
+
+    /// Ends it where it still runs.
+    func end() -> End {
+      let endedByItself = isDone
+      for (signal, waitCount) in [(SIGTERM, 100), (SIGKILL, 100)] where !isDone {
+        kill(id, signal)
+        for _ in 0..<waitCount where !isDone { usleep(10_000) }
+      }
+      let texts = files.map { file -> String in
+        // What cannot be read was not said.
+        try? file.seek(toOffset: 0)
+        return String(decoding: (try? file.read(upToCount: 1 << 20)) ?? Data(), as: UTF8.self)
+      }
+      return End(
+        status: endedByItself ? status : nil, output: texts[0], errors: texts[1], start: start,
+        seconds: secondsToEnd ?? seconds)
+    }
+
+    private static func unnamedFile() throws -> FileHandle {
+      var name = Array("\(NSTemporaryDirectory())/prdp-XXXXXX".utf8CString)
+      let descriptor = mkostemp(&name, O_CLOEXEC)
+      guard descriptor >= 0 else {
+        throw DiagnosisError.file(
+          path: NSTemporaryDirectory(), expected: "room for a file", reason: systemReason())
+      }
+      unlink(name)
+      return FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+    }
+  }
+}
