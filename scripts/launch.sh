@@ -23,6 +23,20 @@ split_arguments() {
   done
 }
 
+# without_resume ARGUMENT...: `words`, the arguments but --resume. A job that goes on takes the newest
+# checkpoint, as the launcher does where nothing is said: never, or an old one, was for its first start.
+without_resume() {
+  words=()
+  while (($# > 0)); do
+    case $1 in
+      --resume) if (($# > 1)); then shift; fi ;;
+      --resume=*) ;;
+      *) words+=("$1") ;;
+    esac
+    shift
+  done
+}
+
 # launch PROGRAM: launches what `split_arguments` found; leaves the exit code in `status`.
 #
 # The launcher has a process group of its own: what a terminal sends to all that runs in it comes

@@ -42,6 +42,10 @@ extension Rule where Value == Double {
 
   /// Above 0 and at most 1.
   static var fractionAboveZero: Rule { Rule("a number in (0, 1]") { $0 > 0 && $0 <= 1 } }
+  /// Megabytes of a message.
+  static var bucket: Rule {
+    Rule("a number above 0 and at most 10000") { $0 > 0 && $0 <= 10_000 }
+  }
   /// At least 0 and below 1.
   static var decayRate: Rule { Rule("a number in [0, 1)") { $0 >= 0 && $0 < 1 } }
 }

@@ -201,7 +201,7 @@ enum Schema {
       knownAs: ["gradient_compression", "comm_hook", "communication_data_type"],
       "numbers in which ranks exchange gradients; they are added up in float64"),
     ConfigurationKey(
-      "optimizer.bucketMegabytes", \.optimizer.bucketMegabytes, .above(0), unit: "MB of float64",
+      "optimizer.bucketMegabytes", \.optimizer.bucketMegabytes, .bucket, unit: "MB of float64",
       mayChangeOnResume: true, knownAs: ["bucket_cap_mb", "reduce_bucket_size"],
       "pieces in which gradients go over the network while others are being computed"),
   ]

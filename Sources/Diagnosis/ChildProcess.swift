@@ -77,11 +77,12 @@ public struct ChildProcess: Sendable {
       for (file, target) in zip(files, [STDOUT_FILENO, STDERR_FILENO]) {
         posix_spawn_file_actions_adddup2(&actions, file.fileDescriptor, target)
       }
-      var words: [UnsafeMutablePointer<CChar>?] = child.words.map { strdup($0) }
-      words.append(nil)
-      defer { words.forEach { free($0) } }
+      var words = child.words.map { strdup($0) } + [nil]
+      var variables =
+        ProcessInfo.processInfo.environment.map { strdup("\($0)=\($1)") } + [nil]
+      defer { (words + variables).forEach { free($0) } }
       var id: pid_t = 0
-      let code = posix_spawnp(&id, child.words[0], &actions, nil, words, environ)
+      let code = posix_spawnp(&id, child.words[0], &actions, nil, &words, &variables)
       guard code == 0 else {
         throw DiagnosisError.notStarted(
           program: child.words[0], reason: String(cString: strerror(code)))
@@ -108,12 +109,14 @@ public struct ChildProcess: Sendable {
 
     private static func unnamedFile() throws -> FileHandle {
       var name = Array("\(NSTemporaryDirectory())/prdp-XXXXXX".utf8CString)
-      let descriptor = mkostemp(&name, O_CLOEXEC)
+      let descriptor = mkstemp(&name)
       guard descriptor >= 0 else {
         throw DiagnosisError.file(
           path: NSTemporaryDirectory(), expected: "room for a file", reason: systemReason())
       }
       unlink(name)
+      // The children get their own copies, and none of another's.
+      _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
       return FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
     }
   }

@@ -1,7 +1,7 @@
 /// An error that says how a process which it ends should exit.
 public protocol ExitStatusError: Error {
-  /// The exit status, 1 to 125.
-  var exitStatus: UInt8 { get }
+  /// The exit status, 1 to 125; `nil` leaves it to the program.
+  var exitStatus: UInt8? { get }
 }
 
 /// A failure that all ranks of a group know of, in the same words: all can take the same branch.

@@ -3,6 +3,7 @@ import ClusterConfiguration
 import Diagnosis
 import Foundation
 import Planning
+import Supervision
 import Torch
 import Training
 
@@ -37,6 +38,8 @@ struct DoctorCommand: ParsableCommand {
   }
 
   func run() throws {
+    // Some for each host, all at once.
+    DescriptorLimit.raise()
     let (findings, hostCount) = try refusingBadInput {
       let configuration = try source.load(keeping: [.promptsForEachSlot])
       let cluster = configuration.cluster

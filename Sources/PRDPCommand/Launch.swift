@@ -13,8 +13,9 @@ struct Launch: ParsableCommand {
 
       Each rank tells the launcher once a second what it does. A rank that is silent or stuck, a \
       lost host and any other failure are said by name, and the run starts again from its newest \
-      checkpoint, cluster.restarts times in a row without a new one; a host that fails twice is \
-      left out where others remain. Every start is a line in launch.jsonl in run.output.
+      checkpoint, cluster.restarts times in a row without a new one; a host that fails twice \
+      without a new checkpoint in between is left out where others remain. Hosts that cannot be \
+      reached are tried again for 15 minutes. Every start is a line in launch.jsonl in run.output.
 
       TERM, an interrupt or USR1 lets the run save and stop, and ends with 85; a second TERM or \
       interrupt ends it at once. Else it ends as `prdp train` does.
@@ -78,7 +79,11 @@ struct Launch: ParsableCommand {
   /// What is started; every path in it is absolute.
   private func program() throws -> LaunchCommand.Program {
     let here = FileManager.default.currentDirectoryPath
-    let path = ProcessInfo.processInfo.environment["PATH"] ?? ""
+    let environment = ProcessInfo.processInfo.environment
+    guard environment["OMPI_COMM_WORLD_SIZE"] == nil else {
+      throw LaunchFailure(description: "prdp launch starts mpirun itself: run it without")
+    }
+    let path = environment["PATH"] ?? ""
     guard let mpirun = LaunchCommand.path(of: "mpirun", in: path) else {
       throw LaunchFailure(description: "PATH: expected a folder with mpirun, found none")
     }

@@ -12,9 +12,11 @@ extension Train {
     _ cluster: RunConfiguration.Cluster, _ world: Communicator
   ) throws -> Heartbeat {
     let stated = ProcessInfo.processInfo.environment[LauncherAddress.variable]
+      .flatMap(LauncherAddress.init)
+    // A variable left over in a shell comes to the ranks of this machine alone.
+    let isStatedForAll = try world.allReduce(UInt8(stated == nil ? 0 : 1), by: .min) == 1
     return Heartbeat(
-      rank: world.rank,
-      launcher: try stated.flatMap(LauncherAddress.init) ?? monitor(cluster, world),
+      rank: world.rank, launcher: try isStatedForAll ? stated : monitor(cluster, world),
       limits: Heartbeat.Limits(
         stall: Double(cluster.stallLimit), orphan: 3 * Double(cluster.heartbeatLimit)))
   }

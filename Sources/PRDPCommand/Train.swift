@@ -10,9 +10,10 @@ struct Train: ParsableCommand {
     abstract: "Fine-tunes a model with PRDP, under mpirun or by itself.",
     discussion: """
       Writes metrics.jsonl, summary.json, config.yaml, samples/ and checkpoints/ to run.output. \
-      Ends with 0 when the run is done, with 85 when it was stopped and saved, with 2 for bad \
-      input, with 3 when its numbers make it impossible to go on, and with 1 for all else, such as \
-      a full disk or a reward that fails.
+      Ends with 0 when the run is done, with 2 for bad input, with 3 when its numbers make it \
+      impossible to go on, with 75 when a rank is stuck or its weights are not the others', with \
+      85 when it was stopped and saved, and with 1 for all else, such as a full disk or a reward \
+      that fails.
 
       The signals USR1 and TERM stop it: it saves where it stands, within a step or the drawing of \
       a prompt's images, and --resume latest goes on from there. USR1 to mpirun reaches all ranks; \

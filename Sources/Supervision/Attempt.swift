@@ -8,15 +8,18 @@ struct Attempt {
   private let hosts: [String?]
   private let cluster: RunConfiguration.Cluster
   private let say: (String) -> Void
-  private let start = ContinuousClock.now
+  private let start = SuspendingClock.now
+  /// When the time of the whole run is over.
+  private let timeEnd: ContinuousClock.Instant?
 
   /// Why mpirun is being ended, and the ranks that gave cause.
   private var verdict: (reason: String, ranks: [Int])?
-  private var stopDeadline: ContinuousClock.Instant?
-  private var killTime: ContinuousClock.Instant?
+  private var stopDeadline: SuspendingClock.Instant?
+  private var killTime: SuspendingClock.Instant?
   private var wasToldToStop = false
+  private var hadNothingToSave = false
   private var isStallSaid = false
-  private var finishedSince: ContinuousClock.Instant?
+  private var finishedSince: SuspendingClock.Instant?
 
   /// What mpirun has for ending its ranks before it is ended the hard way.
   private static let terminationLimit = Duration.seconds(5)
@@ -25,15 +28,19 @@ struct Attempt {
 
   /// Starts mpirun.
   ///
-  /// - Parameter environment: What the ranks get, but for the launcher's address.
+  /// - Parameters:
+  ///   - environment: What the ranks get, but for the launcher's address.
+  ///   - end: When the ranks are told to stop, unless they have ended before.
   /// - Throws: ``SupervisionError``.
   init(
     _ command: LaunchCommand, on cluster: RunConfiguration.Cluster,
-    environment: [String: String], monitor: HeartbeatMonitor, say: @escaping (String) -> Void
+    environment: [String: String], monitor: HeartbeatMonitor,
+    until end: ContinuousClock.Instant? = nil, say: @escaping (String) -> Void
   ) throws(SupervisionError) {
     self.monitor = monitor
     self.cluster = cluster
     self.say = say
+    timeEnd = end
     hosts = command.hosts
     let variables = environment.merging([LauncherAddress.variable: "\(monitor.address)"]) { $1 }
     child = try ChildProcess(command.words, environment: variables.map { "\($0.key)=\($0.value)" })
@@ -51,6 +58,10 @@ struct Attempt {
       let signal = signals.next(withinMilliseconds: 200)
       if let end = child.end() { return ending(end) }
       if let signal { stop(for: signal) }
+      if let timeEnd, !wasToldToStop, .now > timeEnd {
+        say("the time of cluster.timeLimit is over")
+        stop(for: SIGUSR1)
+      }
       check(report)
       if let stopDeadline, killTime == nil, .now > stopDeadline {
         terminate("the ranks have not saved within cluster.gracePeriod, \(cluster.gracePeriod) s")
@@ -70,6 +81,7 @@ struct Attempt {
       stopDeadline = .now + .seconds(cluster.gracePeriod)
       child.send(SIGUSR1)
     } else if isFirst || signal == SIGTERM || signal == SIGINT {
+      if isFirst { hadNothingToSave = !report.missing.isEmpty }
       terminate(isFirst ? "stopped before all ranks were there" : "stopped at once")
     }
   }
@@ -126,6 +138,8 @@ struct Attempt {
       ending.reason =
         "it began with \(report.namedWithHosts(ranks)): \(place.operation), step \(place.step)"
     }
+    // Where training had not begun nothing is lost.
+    if hadNothingToSave { ending.status = RestartPolicy.Status.preempted }
     if end != .exited(0) {
       // A verdict was said when it was reached.
       let reason = verdict == nil ? ending.reason.map { ": \($0)" } ?? "" : ""

@@ -28,7 +28,7 @@ public final class Heartbeat: Sendable {
   private struct Place {
     var operation = "starting"
     var step = 0
-    var since = ContinuousClock.now
+    var since = SuspendingClock.now
     var isFinished = false
   }
 
@@ -73,17 +73,19 @@ public final class Heartbeat: Sendable {
   private func beat() {
     defer { isOver.signal() }
     var line = launcher.map { LauncherLine($0) }
-    var next = ContinuousClock.now
+    var next = SuspendingClock.now
     while true {
       let place = place.withLock { $0 }
-      let seconds = (ContinuousClock.now - place.since) / .seconds(1)
+      let seconds = (SuspendingClock.now - place.since) / .seconds(1)
       let isStalled = !place.isFinished && seconds > limits.stall
-      if place.isFinished || isStalled || ContinuousClock.now >= next {
+      if place.isFinished || isStalled || SuspendingClock.now >= next {
         next = .now + .seconds(1)
         line?.send(beat(place, seconds, isStalled: isStalled))
       }
       if place.isFinished { return }
       if isStalled {
+        // Rank 0 may be the one who tells what all ranks do.
+        line?.waitForAnswer(seconds: 2)
         end(
           "has been at one thing, \(place.operation), for \(Int(seconds)) s, longer than "
             + "cluster.stallLimit",
@@ -108,16 +110,21 @@ public final class Heartbeat: Sendable {
 
   private func end(_ reason: String, at step: Int) -> Never {
     let text = "error: rank \(rank) on \(host), at step \(step), \(reason): it ends itself\n"
-    writeToStandardErrorIfReady(text)
+    writeIfReady(text)
     // Nothing of the process can be trusted to come to an end in order.
     _exit(Self.stallStatus)
   }
 }
 
-/// Writes a line to standard error, unless that would wait: for a reader that reads no more.
-func writeToStandardErrorIfReady(_ text: String) {
-  var output = pollfd(fd: STDERR_FILENO, events: Int16(POLLOUT), revents: 0)
-  guard poll(&output, 1, 1000) == 1 else { return }
-  let bytes = Array(text.utf8)
-  _ = write(STDERR_FILENO, bytes, bytes.count)
+/// Writes a text to standard error, as far as that does not wait for a reader that reads no more.
+func writeIfReady(_ text: String, to descriptor: CInt = STDERR_FILENO) {
+  var bytes = Array(text.utf8)[...]
+  while !bytes.isEmpty {
+    var output = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+    guard poll(&output, 1, 1000) == 1 else { return }
+    // A pipe that is ready has room for this much, and may wait with more.
+    let count = bytes.prefix(4096).withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
+    guard count > 0 else { return }
+    bytes = bytes.dropFirst(count)
+  }
 }

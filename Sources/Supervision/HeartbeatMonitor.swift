@@ -42,6 +42,7 @@ public final class HeartbeatMonitor: Sendable {
       addresses: addresses.map(\.description), port: port, token: LauncherAddress.newToken())
     self.rankCount = rankCount
     self.onStall = onStall
+    DescriptorLimit.raise()
     let thread = Thread { [self] in listen() }
     thread.name = "heartbeat monitor"
     thread.start()
@@ -68,9 +69,13 @@ public final class HeartbeatMonitor: Sendable {
         take(from: caller)
       }
       callers.removeAll { $0.isGone || $0.isIdle }
-      if entries[0].revents != 0, let socket = listener.accepted() {
+      guard entries[0].revents != 0 else { continue }
+      if let socket = listener.accepted() {
         // Ranks that connect anew may still be in here with their old connection.
         if callers.count < 2 * rankCount + 16 { callers.append(Caller(socket)) }
+      } else {
+        // Without a descriptor for it, a caller waits on and is seen at once again.
+        usleep(50_000)
       }
     }
   }
@@ -82,10 +87,10 @@ public final class HeartbeatMonitor: Sendable {
         break
       }
       caller.rank = beat.rank
-      // Tells the rank that it is not alone.
-      if !caller.socket.write(Data("\n".utf8)) { caller.isGone = true }
       state.withLock { $0.sightings[beat.rank] = Sighting(beat: beat, receivedAt: .now) }
       if beat.condition == .stalled { onStall?(report(hosts: nil).text) }
+      // Tells the rank that it is not alone, and was heard.
+      if !caller.socket.write(Data("\n".utf8)) { caller.isGone = true }
     }
     guard caller.isGone, let rank = caller.rank else { return }
     state.withLock {
@@ -100,8 +105,8 @@ private final class Caller {
   var rank: Int?
   var isGone = false
   private var buffer = Data()
-  private let start = ContinuousClock.now
-  private var second = ContinuousClock.now
+  private let start = SuspendingClock.now
+  private var second = SuspendingClock.now
   private var lineCount = 0
 
   /// A rank sends one line a second, and some when it connects anew.

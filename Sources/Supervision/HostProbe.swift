@@ -6,7 +6,7 @@ import Foundation
 /// mpirun itself may wait for minutes, and then names many things that could be wrong.
 struct HostProbe {
   /// The program that runs a command on a host, with its options.
-  private let agent: [String]
+  let agent: [String]
   private let environment: [String]
 
   /// Seconds that ssh tries for, and that all of it may take.
@@ -19,18 +19,22 @@ struct HostProbe {
   /// A probe; `nil` where mpirun takes another way than ssh or the like.
   init?(_ cluster: RunConfiguration.Cluster, environment: [String: String]) {
     guard Self.schedulerVariables.allSatisfy({ environment[$0] == nil }) else { return nil }
-    // As in Open MPI: several agents with colons between them, the first that is there.
+    // As in Open MPI: several agents with colons between them, the first that is there; none is ssh.
     let stated =
       cluster.mca.first { $0.name == "plm_rsh_agent" }?.value
       ?? environment["OMPI_MCA_plm_rsh_agent"] ?? "ssh"
-    let words = stated.split(separator: ":")[0].split(separator: " ").map(String.init)
-    guard let name = words.first,
-      let program = ChildProcess.path(of: name, in: environment["PATH"] ?? "")
-    else { return nil }
-    let isSSH = (name as NSString).lastPathComponent == "ssh"
-    agent =
-      [program] + words.dropFirst()
-      + (isSSH ? ["-o", "BatchMode=yes", "-o", "ConnectTimeout=\(Self.sshLimit)"] : [])
+    let alternatives = stated.split(separator: ":").map {
+      $0.split(separator: " ").map(String.init)
+    }.filter { !$0.isEmpty }
+    let agents = (alternatives.isEmpty ? [["ssh"]] : alternatives).lazy.compactMap { words in
+      ChildProcess.path(of: words[0], in: environment["PATH"] ?? "").map {
+        [$0] + words.dropFirst()
+      }
+    }
+    guard let agent = agents.first else { return nil }
+    let isSSH = (agent[0] as NSString).lastPathComponent == "ssh"
+    self.agent =
+      agent + (isSSH ? ["-o", "BatchMode=yes", "-o", "ConnectTimeout=\(Self.sshLimit)"] : [])
     self.environment = environment.map { "\($0.key)=\($0.value)" }
   }
 
@@ -60,9 +64,11 @@ struct HostProbe {
   }
 
   /// Whether a host is this machine, to which there is no way over the network to try.
-  private static func isThisMachine(_ host: String) -> Bool {
+  static func isThisMachine(_ host: String) -> Bool {
     let name = ProcessInfo.processInfo.hostName
     if [name, String(name.prefix { $0 != "." }), "localhost"].contains(host) { return true }
-    return IPv4Address(host).map(IPv4Address.ofThisMachine().contains) ?? false
+    // It may have other names, and some systems give their own name an address of the loopback.
+    let own = IPv4Address.ofThisMachine()
+    return IPv4Address.addresses(of: host).contains { $0.isLoopback || own.contains($0) }
   }
 }

@@ -73,5 +73,24 @@ struct IPv4Address: Sendable, Equatable, CustomStringConvertible {
     return addresses.sorted { !$0.isLoopback && $1.isLoopback }
   }
 
+  /// The addresses that a name or an address in text stands for; none where it is not known.
+  static func addresses(of host: String) -> [IPv4Address] {
+    var hints = addrinfo()
+    hints.ai_family = AF_INET
+    hints.ai_socktype = CInt(SOCK_STREAM.rawValue)
+    var list: UnsafeMutablePointer<addrinfo>?
+    guard getaddrinfo(host, nil, &hints, &list) == 0 else { return [] }
+    defer { freeaddrinfo(list) }
+    var addresses: [IPv4Address] = []
+    var entry = list
+    while let info = entry?.pointee {
+      entry = info.ai_next
+      info.ai_addr?.withMemoryRebound(to: sockaddr_in.self, capacity: 1) {
+        addresses.append(IPv4Address(number: UInt32(bigEndian: $0.pointee.sin_addr.s_addr)))
+      }
+    }
+    return addresses
+  }
+
   var isLoopback: Bool { number >> 24 == 127 }
 }

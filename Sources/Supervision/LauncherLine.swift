@@ -4,7 +4,7 @@ import Foundation
 struct LauncherLine {
   private let launcher: LauncherAddress
   private var socket: Socket?
-  private var lastAnswer = ContinuousClock.now
+  private var lastAnswer = SuspendingClock.now
   private var nextAddress = 0
 
   /// A launcher that answers neither within it is tried anew: networks come back.
@@ -16,7 +16,7 @@ struct LauncherLine {
   }
 
   /// How long the launcher has not answered.
-  var secondsWithoutAnswer: Double { (ContinuousClock.now - lastAnswer) / .seconds(1) }
+  var secondsWithoutAnswer: Double { (SuspendingClock.now - lastAnswer) / .seconds(1) }
 
   /// Sends a sign of life, as far as the launcher can be reached, and takes in its answers.
   mutating func send(_ beat: (_ token: String) -> Beat) {
@@ -24,6 +24,15 @@ struct LauncherLine {
     if secondsWithoutAnswer > Self.patience { socket = nil }
     if socket == nil { connect() }
     if socket?.write(beat(launcher.token).line) == false { socket = nil }
+  }
+
+  /// Waits until the launcher has taken in what was sent last, some seconds at most.
+  mutating func waitForAnswer(seconds: Double) {
+    let sent = SuspendingClock.now
+    while lastAnswer < sent, .now - sent < .seconds(seconds), socket != nil {
+      usleep(10_000)
+      takeAnswers()
+    }
   }
 
   private mutating func connect() {

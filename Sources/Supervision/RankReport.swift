@@ -3,7 +3,7 @@ struct RankReport: Sendable {
   let sightings: [Int: Sighting]
   /// The host of each rank as the command says it, by rank.
   let hosts: [String?]
-  let now: ContinuousClock.Instant
+  let now: SuspendingClock.Instant
 
   /// What ranks of a host have in common that are named together.
   private struct Place: Hashable {
@@ -90,8 +90,13 @@ struct RankReport: Sendable {
       sighting.closedAt ?? sighting.receivedAt + .seconds(Self.secondsBetweenBeats)
     }
     guard let first = ends.values.min() else { return [] }
-    let early = ends.filter { $0.value - first < .seconds(Self.secondsTogether) }.map(\.key)
-      .sorted()
+    // Of two whose connections stand the one that gave its last sign earlier may have gone later.
+    let firstStands = ends.contains { $0.value == first && sightings[$0.key]?.closedAt == nil }
+    let early = ends.filter { rank, end in
+      let isUncertain = firstStands && sightings[rank]?.closedAt == nil
+      return end - first
+        < .seconds(Self.secondsTogether + (isUncertain ? Self.secondsBetweenBeats : 0))
+    }.map(\.key).sorted()
     let isCertain = early.count < ends.count || Set(early.map(host(of:))).count == 1
     return isCertain ? early : []
   }

@@ -14,10 +14,18 @@ public struct RestartPolicy: Sendable {
     public var step: Int?
     /// The newest committed step of the run folder.
     public var committedStep: Int?
+    /// Where nothing could be started, since a host was not reached: for how many seconds in a row.
+    public var secondsWithoutWay: Int?
 
     /// An ending of which nothing but the status is known.
     public init(status: Int32) {
       self.status = status
+    }
+
+    /// Blames none where all hosts that are reached over the network, more than one, failed
+    /// together: then it is the network's fault.
+    mutating func excuseHosts(ofNetwork hosts: Set<String>) {
+      if hosts.count > 1, blamedHosts.isSuperset(of: hosts) { blamedHosts = [] }
     }
   }
 
@@ -52,6 +60,8 @@ public struct RestartPolicy: Sendable {
 
   private static let longestDelay = 300
   private static let failuresOfAHost = 2
+  /// How long a host may take to come back: machines check their memory when they start.
+  private static let secondsWithoutWay = 15 * 60
 
   /// A policy.
   ///
@@ -87,23 +97,32 @@ public struct RestartPolicy: Sendable {
         return .end(status: ending.status, explanation: "it was stopped before it had saved")
       }
     }
-    if let step = ending.committedStep, committedStep.map({ step > $0 }) ?? true {
+    // A run that went back to an earlier one has fewer.
+    if let step = ending.committedStep, step != committedStep {
       committedStep = step
       failedSteps = []
       failuresByHost = [:]
     }
-    failedSteps.append(ending.step)
+    // A host that is on its way back is no failure of the run.
+    if ending.secondsWithoutWay == nil { failedSteps.append(ending.step) }
     for host in ending.blamedHosts { failuresByHost[host, default: 0] += 1 }
     guard failedSteps.count <= limit else {
       return .end(status: exitStatus(ending), explanation: explanation(ending))
     }
+    if let seconds = ending.secondsWithoutWay, seconds > Self.secondsWithoutWay {
+      return .end(
+        status: exitStatus(ending),
+        explanation: "\(ending.reason ?? "no way to a host") for \(seconds / 60) minutes")
+    }
     leaveOut()
     // 2^9 s is beyond any delay's limit.
-    let wait = min(delay << min(failedSteps.count - 1, 9), Self.longestDelay)
-    return .restart(afterSeconds: wait, withoutHosts: excluded)
+    let wait = min(delay << min(max(failedSteps.count, 1) - 1, 9), Self.longestDelay)
+    // To ask a host that is not there over and over takes no time.
+    let shortest = ending.secondsWithoutWay == nil ? 0 : 1
+    return .restart(afterSeconds: max(wait, shortest), withoutHosts: excluded)
   }
 
-  /// Leaves hosts out that failed twice, where one remains.
+  /// Leaves hosts out that failed twice without a new checkpoint in between, where one remains.
   private mutating func leaveOut() {
     guard leavesHostsOut else { return }
     for host in hosts where failuresByHost[host, default: 0] >= Self.failuresOfAHost {

@@ -13,12 +13,19 @@ public final class Supervisor {
   private var excluded: Set<String> = []
   private let start = ContinuousClock.now
   private var hasStarted = false
+  /// Since when hosts are not reached, without a start in between.
+  private var lostSince: ContinuousClock.Instant?
+  /// The newest committed step before the first start.
+  private let firstStep: Int?
+  /// The hosts that are reached over the network.
+  private let remoteHosts: Set<String>
 
   /// A supervisor; from now on signals to stop wait for ``run()``.
   ///
   /// - Parameters:
   ///   - folder: The run folder.
-  /// - Throws: ``SupervisionError`` where the run folder cannot be used, or another has it.
+  /// - Throws: ``SupervisionError`` where the run folder cannot be used, or another has it, or there
+  ///   are more ranks than this process may have connections.
   public init(
     _ program: LaunchCommand.Program, on cluster: RunConfiguration.Cluster, folder: String,
     environment: [String: String]
@@ -26,12 +33,15 @@ public final class Supervisor {
     self.program = program
     self.cluster = cluster
     self.environment = environment
+    remoteHosts = Set(cluster.hosts.map(\.name).filter { !HostProbe.isThisMachine($0) })
+    try DescriptorLimit.check(DescriptorLimit.raise(), rankCount: cluster.rankCount)
     signals = StopSignals()
     records = try RunRecords(folder: folder)
+    firstStep = records.committedStep
     policy = RestartPolicy(
       restarts: cluster.restarts, delay: cluster.restartDelay, hosts: cluster.hosts.map(\.name),
       leavesHostsOut: cluster.fewerRanks, stopsAreAsked: cluster.timeLimit != nil,
-      committedStep: records.committedStep)
+      committedStep: firstStep)
   }
 
   /// Runs to the end.
@@ -49,7 +59,13 @@ public final class Supervisor {
         let newlyOut = hosts.subtracting(excluded).sorted()
         excluded = hosts
         if !newlyOut.isEmpty {
-          say("left out from now on, after two failures: \(newlyOut.joined(separator: ", "))")
+          say(
+            "left out from now on, after two failures without a new checkpoint in between: "
+              + newlyOut.joined(separator: ", "))
+        }
+        if let secondsLeft, Double(seconds) >= secondsLeft {
+          say("the time of cluster.timeLimit is over before the restart in \(seconds) s")
+          return RestartPolicy.Status.preempted
         }
         say(
           "restart in \(seconds) s, "
@@ -73,25 +89,43 @@ public final class Supervisor {
 
   private func runOnce() throws(SupervisionError) -> RestartPolicy.Ending {
     let start = Date()
-    if let ending = try endingForLostHosts() {
-      record(ending, nil, start: start)
-      return ending
+    var command: LaunchCommand?
+    var ending: RestartPolicy.Ending
+    do throws(SupervisionError) {
+      if let lost = try endingForLostHosts() {
+        ending = lost
+      } else {
+        ending = try endingOfStart(&command)
+      }
+    } catch {
+      // What could be started once may well be started again.
+      guard hasStarted else { throw error }
+      say("\(error)")
+      ending = .init(status: RestartPolicy.Status.failed)
+      ending.reason = "\(error)"
     }
-    let isLocal = cluster.hosts.isEmpty
-    let command = try LaunchCommand(
-      programNow, on: cluster, excluding: excluded,
-      coreCount: ProcessInfo.processInfo.activeProcessorCount,
-      exporting: [LauncherAddress.variable])
-    let monitor = try HeartbeatMonitor(
-      rankCount: command.hosts.count, network: cluster.network, isLocal: isLocal)
-    if !hasStarted { say(command.shellText) }
-    var attempt = try Attempt(
-      command, on: cluster, environment: environment, monitor: monitor, say: say)
-    hasStarted = true
-    var ending = attempt.run(&signals)
+    ending.excuseHosts(ofNetwork: remoteHosts.subtracting(excluded))
     ending.committedStep = records.committedStep
     record(ending, command, start: start)
     return ending
+  }
+
+  private func endingOfStart(
+    _ command: inout LaunchCommand?
+  ) throws(SupervisionError) -> RestartPolicy.Ending {
+    let next = try LaunchCommand(
+      programNow, on: cluster, excluding: excluded,
+      coreCount: ProcessInfo.processInfo.activeProcessorCount,
+      exporting: [LauncherAddress.variable])
+    command = next
+    let monitor = try HeartbeatMonitor(
+      rankCount: next.hosts.count, network: cluster.network, isLocal: cluster.hosts.isEmpty)
+    if !hasStarted { say(next.shellText) }
+    var attempt = try Attempt(
+      next, on: cluster, environment: environment, monitor: monitor, until: end, say: say)
+    hasStarted = true
+    lostSince = nil
+    return attempt.run(&signals)
   }
 
   /// Refuses the first start where a host cannot be reached; later it is one more failure of that
@@ -108,10 +142,12 @@ public final class Supervisor {
         advice: "try ssh \(lost[0]) true, or leave the host out")
     }
     say("no way to \(names)")
+    let since = lostSince ?? .now
+    lostSince = since
     var ending = RestartPolicy.Ending(status: Self.lostStatus)
     ending.reason = "no way to \(names)"
     ending.blamedHosts = Set(lost)
-    ending.committedStep = records.committedStep
+    ending.secondsWithoutWay = Int((ContinuousClock.now - since) / .seconds(1))
     return ending
   }
 
@@ -122,14 +158,17 @@ public final class Supervisor {
   /// where nothing was saved, it begins as the first did.
   private var programNow: LaunchCommand.Program {
     guard hasStarted else { return program }
-    let resuming = records.committedStep == nil ? program : program.resumingLatest
-    return timeLeft.map { resuming.setting("cluster.timeLimit=\($0)") } ?? resuming
+    let step = records.committedStep
+    let resuming = step == nil || step == firstStep ? program : program.resumingLatest
+    return secondsLeft.map { resuming.setting("cluster.timeLimit=\(max(1, Int($0)))") } ?? resuming
   }
 
-  /// Seconds of cluster.timeLimit that are left, one at least; `nil` where there is no limit.
-  private var timeLeft: Int? {
-    cluster.timeLimit.map { max(1, Int($0 - (ContinuousClock.now - start) / .seconds(1))) }
+  /// When cluster.timeLimit is over; `nil` where there is none.
+  private var end: ContinuousClock.Instant? {
+    cluster.timeLimit.map { start + .seconds($0) }
   }
+
+  private var secondsLeft: Double? { end.map { ($0 - .now) / .seconds(1) } }
 
   private func record(
     _ ending: RestartPolicy.Ending, _ command: LaunchCommand?, start: Date
@@ -147,5 +186,5 @@ public final class Supervisor {
   }
 
   /// Says something, on standard error; where nobody reads it, it is lost.
-  private func say(_ text: String) { writeToStandardErrorIfReady("launch: \(text)\n") }
+  private func say(_ text: String) { writeIfReady("launch: \(text)\n") }
 }

@@ -28,6 +28,7 @@ public final class AdamW {
 
   /// Changes the parameters by one step along `gradients`, in the order of ``parameters``.
   public func step(_ gradients: [Tensor]) throws {
+    guard !parameters.isEmpty else { return }
     try adamWStep(
       parameters: parameters.map(\.tensor), gradients: gradients, firstMoments: firstMoments,
       secondMoments: secondMoments, stepCounters: stepCounters, coefficients)

@@ -3,7 +3,7 @@ import Testing
 @testable import Supervision
 
 @Suite struct RankReportTests {
-  private let now = ContinuousClock.now
+  private let now = SuspendingClock.now
 
   /// A rank's last sign of life, some seconds ago.
   private func sighting(
@@ -94,5 +94,15 @@ import Testing
     let report = report(
       [sighting(0, "a", closedAgo: 0.1), sighting(1, "a", closedAgo: 0.12)], hosts: ["h1", "h2"])
     #expect(report.culprits.isEmpty)
+  }
+
+  @Test(arguments: [(0.9, [1, 2]), (1.1, [1, 2]), (1.5, [1])])
+  func ranksWhoseConnectionsStandMayHaveGoneTogether(_ apart: Double, _ culprits: [Int]) {
+    let report = report(
+      [
+        sighting(0, "a", ago: 0.5, closedAgo: 0.1), sighting(1, "a", ago: 9),
+        sighting(2, "a", ago: 9 - apart),
+      ], hosts: ["h1", "h2", "h3"])
+    #expect(report.culprits == culprits)
   }
 }

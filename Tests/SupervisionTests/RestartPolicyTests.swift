@@ -124,6 +124,43 @@ import Testing
         == .restart(afterSeconds: 10, withoutHosts: []))
   }
 
+  @Test func aRunThatWentBackHasANewCheckpointOnceItsStepDiffers() {
+    var policy = policy(restarts: 1, committedStep: 20)
+    #expect(policy.decide(after: ending(1, committed: 20)).isRestart)
+    #expect(policy.decide(after: ending(1, committed: 10)).isRestart)
+    #expect(!policy.decide(after: ending(1, committed: 10)).isRestart)
+  }
+
+  @Test func aHostThatComesBackSlowlyUsesUpNoRestarts() {
+    var policy = policy(restarts: 1, hosts: ["h1", "h2"], leavesHostsOut: false)
+    #expect(policy.decide(after: ending(205, blamed: ["h2"])).isRestart)
+    var lost = ending(255, blamed: ["h2"])
+    lost.reason = "no way to h2"
+    for seconds in stride(from: 0, through: 900, by: 30) {
+      lost.secondsWithoutWay = seconds
+      #expect(policy.decide(after: lost) == .restart(afterSeconds: 10, withoutHosts: []))
+    }
+    lost.secondsWithoutWay = 930
+    #expect(
+      policy.decide(after: lost)
+        == .end(status: 255, explanation: "no way to h2 for 15 minutes"))
+    // The run itself has failed but once so far.
+    #expect(!policy.decide(after: ending(205)).isRestart)
+  }
+
+  @Test(
+    arguments: [
+      (["h2", "h3"], ["h2", "h3"], []), (["h1", "h2", "h3"], ["h2", "h3"], []),
+      (["h2"], ["h2", "h3"], ["h2"]), (["h2"], ["h2"], ["h2"]), ([], [], []), (["h1"], [], ["h1"]),
+    ] as [(Set<String>, Set<String>, Set<String>)])
+  func nobodyIsBlamedWhereTheNetworkFailed(
+    _ failed: Set<String>, _ remote: Set<String>, _ blamed: Set<String>
+  ) {
+    var ending = ending(255, blamed: failed)
+    ending.excuseHosts(ofNetwork: remote)
+    #expect(ending.blamedHosts == blamed)
+  }
+
   @Test func noHostIsLeftOutWhereAllAreWantedAndItIsNamedAtTheEnd() {
     var policy = policy(restarts: 2, hosts: ["h1", "h2"], leavesHostsOut: false)
     for seconds in [10, 20] {

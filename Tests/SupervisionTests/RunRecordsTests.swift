@@ -64,10 +64,17 @@ import Testing
 
   private func end(_ words: [String], environment: [String] = []) throws -> ChildProcess.End {
     let child = try ChildProcess(words, environment: environment)
-    while true {
+    return try #require(end(of: child))
+  }
+
+  /// The end of a child that is to come soon; `nil` where it does not, and the child is killed.
+  private func end(of child: ChildProcess) -> ChildProcess.End? {
+    for _ in 0..<3000 {
       if let end = child.end() { return end }
       usleep(10_000)
     }
+    child.kill()
+    return nil
   }
 
   @Test func aChildEndsWithItsStatusOrItsSignal() throws {
@@ -89,7 +96,7 @@ import Testing
     // Its environment is there once the program is.
     usleep(100_000)
     ChildProcess.killAll(withEnvironment: mark)
-    while child.end() == nil { usleep(10_000) }
+    #expect(end(of: child) != nil)
     #expect(other.end() == nil)
     other.kill()
   }

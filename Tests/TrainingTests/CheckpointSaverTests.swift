@@ -92,7 +92,7 @@ import TorchNN
       try save(10)
       _ = try RunOwner(takingOver: folder)
       let failure = #expect(throws: AgreedFailure.self) { try save(20) }
-      #expect(failure?.exitStatus == 75)
+      #expect(failure?.exitStatus == 2)
       #expect(failure?.description.hasPrefix("another attempt owns this run: ") == true)
       #expect(try names(in: folder.checkpoints) == ["latest", "step-00000010"])
     }

@@ -174,7 +174,7 @@ import Testing
         return
       }
       #expect(reason.contains("another attempt owns this run"))
-      #expect(exitStatus == 75)
+      #expect(exitStatus == 2)
       #expect(try names(in: output.checkpoints).isEmpty)
     }
   }

@@ -4,10 +4,14 @@
 part of a test's name. The last line is `N passed, N failed`; what is skipped is neither.
 """
 
+import signal
 import sys
 import time
 import unittest
 from pathlib import Path
+
+# `timeout` sends TERM: then too scratch folders and pretend machines go away.
+signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 class Result(unittest.TextTestResult):

@@ -1,6 +1,7 @@
 """Runs of prdp, started as a person starts them, and what they leave behind."""
 
 import contextlib
+import ctypes
 import json
 import os
 import signal
@@ -16,6 +17,10 @@ PRDP = Path(os.environ.get("PRDP", ROOT / ".build/debug/prdp")).resolve()
 MODEL = Path(
     os.environ.get("PRDP_TEST_MODEL", ROOT / "Sources/Scenes/Resources/tiny-diffusion")
 ).resolve()
+
+# Loaded here: a new process only calls it.
+LIBC = ctypes.CDLL(None)
+PR_SET_PDEATHSIG = 1
 
 # Seconds within which any of these runs ends; they take some seconds each.
 LIMIT = 180
@@ -81,8 +86,7 @@ class Run:
         self.process = subprocess.Popen(
             command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT,
             start_new_session=True,
-            # Ignored where these tests were started in the background by a script.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+            preexec_fn=prepare_child,
             env={
                 **os.environ, "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
                 **(environment or {})})
@@ -119,6 +123,14 @@ class Run:
             number for number, words in processes()
             if words[0] == str(PRDP) and words[1] != "launch"
             and f"run.output={self.output}" in words]
+
+
+def prepare_child():
+    """What a run does before it begins."""
+    # Ignored where these tests were started in the background by a script.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    # When the tests die it gets TERM: in a session of its own it is told of nothing else.
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def scratch_folder(test_class):

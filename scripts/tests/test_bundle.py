@@ -20,13 +20,18 @@ class BundleTests(unittest.TestCase):
         scratch = runs.scratch_folder(type(self))
         archive = scratch / "prdp.tar.gz" if not shutil.which("zstd") else scratch / "prdp.tar.zst"
         subprocess.run(
-            ["scripts/bundle", "--program", runs.PRDP, "--output", archive], cwd=runs.ROOT,
-            check=True, timeout=300)
+            [runs.ROOT / "scripts/bundle", "--program", runs.PRDP, "--output", archive.name],
+            cwd=scratch, check=True, timeout=300)
         subprocess.run(["tar", "-xf", archive, "-C", scratch], check=True, timeout=120)
         archive.unlink()
         bundle = scratch / "prdp"
         program = bundle / "bin/prdp"
-        environment = {"PATH": "/usr/bin:/bin", "HOME": str(scratch)}
+        # A libc10 that somebody's modules put before all others must not be taken.
+        foreign = scratch / "foreign"
+        foreign.mkdir()
+        (foreign / "libc10.so").touch()
+        environment = {
+            "PATH": "/usr/bin:/bin", "HOME": str(scratch), "LD_LIBRARY_PATH": str(foreign)}
 
         linked = subprocess.run(
             ["ldd", program], env=environment, capture_output=True, text=True, check=True).stdout

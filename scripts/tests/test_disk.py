@@ -24,7 +24,9 @@ class DiskTests(unittest.TestCase):
 
     def straight(self, ranks, epochs):
         """The weights of a run that nothing happened to."""
-        run = self.run_with(ranks, f"straight-{ranks}-{epochs}", epochs).finish()
+        # Asked for again it is at its end already.
+        run = self.run_with(
+            ranks, f"straight-{ranks}-{epochs}", epochs, "--resume", "latest").finish()
         return runs.final_state(run.output)
 
     def check_killed_saves(self, ranks, rank, stride):
@@ -47,7 +49,7 @@ class DiskTests(unittest.TestCase):
             kill_count += 1
             at += stride
         # mkdir, two files of tensors, state, manifest, rename, COMMIT, latest, an old one removed.
-        self.assertGreaterEqual(kill_count, 30 // stride if rank == 0 else 1)
+        self.assertGreaterEqual(kill_count, 1 if rank == 1 else 30 // stride)
         epochs = runs.committed_steps(run.output)[-1]
         self.assertTrue(runs.final_state(run.output) == self.straight(ranks, epochs))
         self.assertEqual(
@@ -76,6 +78,8 @@ class DiskTests(unittest.TestCase):
                 with self.subTest(rank=rank, change=changes[at - 1], kind=kind):
                     name = f"{kind}-{rank}-{at}"
                     run = self.run_with(2, name, 3, rank=rank, kind=kind, at=at).finish()
+                    if kind != "short":  # A write that goes on with the rest has lost nothing.
+                        self.assertIn("warning: ", run.text())
                     self.assertTrue(runs.final_state(run.output) == expected)
                     self.assertEqual(runs.committed_steps(run.output)[-2:], [2, 3])
                     left = list(Path(run.output, "checkpoints").glob(".tmp-*"))

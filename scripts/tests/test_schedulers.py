@@ -25,9 +25,11 @@ class SchedulerTests(unittest.TestCase):
         cls.write("scontrol", """#!/bin/bash
             if [[ $1 == show ]]; then printf 'n1\\nn2\\nn3\\n'; else echo "$@" >> "$SCHEDULER"; fi""")
         cls.write("qsub", """#!/bin/bash
-            echo "$@" >> "$SCHEDULER" """)
+            echo "$@" with "$ARGUMENTS" >> "$SCHEDULER" """)
+        # Long attributes go on in the next line.
         cls.write("qstat", """#!/bin/bash
-            printf '  Resource_List.select = 2:mpiprocs=2\\n  Resource_List.walltime = 08:09:10\\n'""")
+            printf 'Job Id: 5\\n    Account_Name = physics\\n    Resource_List.select = 2:mpip\\n'
+            printf '\\trocs=2\\n    Resource_List.walltime = 08:09:10\\n'""")
 
     @classmethod
     def write(cls, name, text):
@@ -38,6 +40,8 @@ class SchedulerTests(unittest.TestCase):
     def job(self, script, *arguments, **environment):
         """Starts a job, stops it, and returns what prdp and the scheduler were told."""
         log, scheduler = (self.scratch / f"{script}.{name}" for name in ("log", "scheduler"))
+        for path in (log, scheduler):
+            path.unlink(missing_ok=True)
         process = subprocess.Popen(
             ["bash", runs.ROOT / "scripts" / script, *arguments], cwd="/",
             env={
@@ -63,14 +67,28 @@ class SchedulerTests(unittest.TestCase):
             "--set", "cluster.gracePeriod=240", "--", "train", "--resume", "never", "stopped"])
         self.assertEqual(scheduler, "requeue 77\n")
 
+    def test_a_slurm_job_that_is_queued_again_goes_on_from_the_newest_checkpoint(self):
+        for resume in (["--resume", "never"], ["--resume=runs/a b"]):
+            with self.subTest(resume=resume):
+                told, _ = self.job(
+                    "train.sbatch", *resume, "--set", "run.seed=2", "--quiet",
+                    SLURM_SUBMIT_DIR=str(runs.ROOT), SLURM_JOB_NODELIST="n1",
+                    SLURM_TASKS_PER_NODE="8", SLURM_JOB_ID="77", SLURM_RESTART_COUNT="1")
+                self.assertEqual(told[1:3], ["--set", "run.seed=2"])
+                self.assertEqual(told[-4:], ["--", "train", "--quiet", "stopped"])
+
     def test_a_pbs_job_has_a_time_limit_and_is_submitted_again(self):
         nodes = self.scratch / "nodes"
         nodes.write_text("n2\nn2\nn1\nn1\n")
         told, scheduler = self.job(
             "train.pbs", PBS_O_WORKDIR=str(runs.ROOT), PBS_NODEFILE=str(nodes), PBS_JOBID="5",
-            ARGUMENTS="--set run.seed=2")
+            PBS_QUEUE="long", ARGUMENTS="--set run.seed=2 --resume never")
         self.assertEqual(told, [
             "launch", "--set", "run.seed=2", "--set",
             'cluster.hosts=[{name: "n2", slots: 2}, {name: "n1", slots: 2}]', "--set",
-            f"cluster.timeLimit={8 * 3600 + 9 * 60 + 10 - 300}", "--", "train", "stopped"])
-        self.assertEqual(scheduler, "-V -l select=2:mpiprocs=2 -l walltime=08:09:10 scripts/train.pbs\n")
+            f"cluster.timeLimit={8 * 3600 + 9 * 60 + 10 - 300}", "--", "train", "--resume",
+            "never", "stopped"])
+        # The second job takes the newest checkpoint.
+        self.assertEqual(
+            scheduler, "-V -q long -l select=2:mpiprocs=2 -l walltime=08:09:10 -A physics "
+            "scripts/train.pbs with --set run.seed=2\n")

@@ -84,8 +84,8 @@ final class GradientAverager {
   /// Hands over zeros for all that is left, on a rank that cannot go on: the others wait for it. They
   /// learn that the sum is of no use by other means.
   func giveUp() {
-    guard communicator.size > 1 else { return }
     for parameter in gradient.parameters { parameter.tensor.clearGradient() }
+    guard communicator.size > 1 else { return }
     while next < buckets.count {
       exchange.start(next, Array(repeating: 0, count: buckets[next].elements.count))
       next += 1

@@ -39,6 +39,8 @@ public struct CheckpointProof {
     configuration.logging.gridEveryEpochs = 0
     configuration.logging.progress = .none
     configuration.cluster.timeLimit = nil
+    // It could end the run before the last of the steps.
+    if configuration.method.klAction == .stop { configuration.method.klLimit = nil }
     self.configuration = configuration
   }
 
@@ -91,7 +93,9 @@ public struct CheckpointProof {
     where record != otherRecord {
       differences.append("step \(checkpoint.step + step + 1): \(record) and \(otherRecord)")
     }
-    if records[0].count != records[1].count { differences.append("the number of steps") }
+    for (output, records) in zip(outputs, records) where records.count != stepCount {
+      differences.append("\(records.count) steps in \(output), not \(stepCount)")
+    }
     return differences.sorted()
   }
 

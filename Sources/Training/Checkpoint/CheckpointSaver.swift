@@ -100,18 +100,20 @@ final class CheckpointSaver {
     precondition(isIdle, "one save at a time")
     let start = ContinuousClock.now
     let store = makeStore(warn)
-    let (part, names) = try communicator.agreed {
-      let isFirst = communicator.rank == 0
-      let part = try CheckpointPart(
+    let isFirst = communicator.rank == 0
+    // Before a folder is made: copying may fail, on any rank.
+    let part = try communicator.agreed {
+      try CheckpointPart(
         of: groups, rank: communicator.rank, rankCount: communicator.size,
         state: isFirst ? CheckpointPart.encoded(state) : nil)
-      guard isFirst else { return (part, "") }
+    }
+    let names = try communicator.agreed {
+      guard isFirst else { return "" }
       let name = try store.freeName(ofStep: step)
-      let temporary = try store.begin(name, attempt: owner?.attempt ?? "0")
-      return (part, "\(name.text)\n\(temporary)")
+      return "\(name.text)\n\(try store.begin(name, attempt: owner?.attempt ?? "0"))"
     }
     // Other ranks hear of names from rank 0: what they see of a folder may be a minute old.
-    let agreedNames = try communicator.broadcast(communicator.rank == 0 ? names : nil)
+    let agreedNames = try communicator.broadcast(isFirst ? names : nil)
     let lines = agreedNames.split(separator: "\n", maxSplits: 1)
     guard lines.count == 2, let name = CheckpointName(lines[0]) else {
       preconditionFailure("rank 0 names a checkpoint and its folder")

@@ -34,10 +34,8 @@ extension CheckpointStore {
   ) throws -> Int {
     let path = path(of: name)
     let byteCount: Int
-    var isOurs = false
     do {
       try checkOwner()
-      isOurs = true
       removeLeftovers(butNot: temporary)
       try operations.remove(path)  // A save that was killed before its COMMIT left it.
       let manifest = try CheckpointManifest(step: name.step, files: files).encoded()
@@ -52,8 +50,9 @@ extension CheckpointStore {
     } catch {
       abandon(temporary)
       do {
-        // Of a run that is another's, so may be what has this name.
-        if isOurs { try withdraw(name) }
+        // Of a run that is another's by now, so may be what has this name.
+        try checkOwner()
+        try withdraw(name)
       } catch {
         warn("\(error); what is left of the failed save is removed by the next one")
       }

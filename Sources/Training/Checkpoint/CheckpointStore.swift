@@ -43,15 +43,14 @@ struct CheckpointStore {
   /// - Throws: ``TrainingError`` when there are checkpoints and none is valid.
   func newestValid() throws -> Checkpoint? {
     var faults: [(name: CheckpointName, reason: String)] = []
-    var uncommitted: [String] = []
+    var uncommitted: [CheckpointName] = []
     for name in try checkpoints().sorted(by: >) {
-      let path = path(of: name)
       guard isCommitted(name) else {
-        uncommitted.append(path)
+        uncommitted.append(name)
         continue
       }
       do {
-        let checkpoint = try Checkpoint(path: path)
+        let checkpoint = try Checkpoint(path: path(of: name))
         for fault in faults { setAside(fault.name, reason: fault.reason) }
         return checkpoint
       } catch {
@@ -60,12 +59,16 @@ struct CheckpointStore {
     }
     // The first save of a run, killed just before its end, leaves one folder without COMMIT.
     guard faults.isEmpty, uncommitted.count <= 1 else {
-      let reasons = faults.map(\.reason) + uncommitted.map { "\($0): COMMIT is missing" }
+      let reasons =
+        faults.map(\.reason) + uncommitted.map { "\(path(of: $0)): COMMIT is missing" }
       throw TrainingError(
         folder, expected: "a valid checkpoint", found: reasons.joined(separator: "; "),
         advice: "restore one from a copy, or start over in another folder")
     }
-    for path in uncommitted { warn("\(path) was never saved to its end: the run starts anew") }
+    for name in uncommitted {
+      try withdraw(name)
+      warn("\(path(of: name)) was never saved to its end: it is removed, and the run starts anew")
+    }
     return nil
   }
 
@@ -75,6 +78,10 @@ struct CheckpointStore {
   /// - Throws: ``TrainingError``.
   func setAside(after name: CheckpointName?) throws {
     for later in try checkpoints().sorted() where name.map({ later > $0 }) ?? true {
+      guard isCommitted(later) else {
+        try withdraw(later)  // A save that was killed before its COMMIT left it.
+        continue
+      }
       let newPath = asidePath("old", later)
       try operations.rename(path(of: later), to: newPath)
       warn("the checkpoint \(later.text) is of another course of the run: now \(newPath)")

@@ -28,6 +28,7 @@ public struct ComputeBenchmark {
     var configuration = configuration
     configuration.method.promptsPerEpoch = communicator.size
     configuration.method.klLimit = nil
+    configuration.cluster.timeLimit = nil
     configuration.evaluation.sets = []
     trainer = try Trainer(configuration, communicator: communicator, device: device)
     self.communicator = communicator

@@ -1,4 +1,5 @@
 import Foundation
+import MPI
 
 /// Why a file or folder of a run could not be used.
 struct TrainingError: Error, Equatable, Sendable, CustomStringConvertible {
@@ -12,6 +13,8 @@ struct TrainingError: Error, Equatable, Sendable, CustomStringConvertible {
   let found: String
   /// What to do about it, where that can be said.
   let advice: String?
+  /// 1 where a later start may go well; else `nil`.
+  let exitStatus: UInt8?
 
   /// An error from what was expected and what came.
   init(
@@ -22,12 +25,17 @@ struct TrainingError: Error, Equatable, Sendable, CustomStringConvertible {
     self.expected = expected
     self.found = found
     self.advice = advice
+    exitStatus = nil
   }
 
   /// An operating system call that failed, with the reason in `errno`.
   init(_ place: String, failed expected: String, errno code: CInt, advice: String? = nil) {
-    self.init(
-      place, expected: expected, found: "'\(String(cString: strerror(code)))'", advice: advice)
+    self.place = place
+    line = nil
+    self.expected = expected
+    found = "'\(String(cString: strerror(code)))'"
+    self.advice = advice
+    exitStatus = [EIO, ESTALE, ENOSPC, EDQUOT, ETIMEDOUT].contains(code) ? 1 : nil
   }
 
   /// One sentence with all of it.
@@ -36,3 +44,5 @@ struct TrainingError: Error, Equatable, Sendable, CustomStringConvertible {
       + (advice.map { ": \($0)" } ?? "")
   }
 }
+
+extension TrainingError: ExitStatusError {}

@@ -45,12 +45,12 @@ enum NumericalFailure: Error, Equatable, CustomStringConvertible {
 
 extension NumericalFailure: ExitStatusError {
   /// A start from the same place would fail again.
-  public var exitStatus: UInt8 { 3 }
+  public var exitStatus: UInt8? { 3 }
 }
 
 extension PRDPError: ExitStatusError {
   /// 3 for numbers that are not finite, 2 for settings.
-  public var exitStatus: UInt8 {
+  public var exitStatus: UInt8? {
     switch self {
     case .rewardNotFinite, .logProbabilityNotFinite: 3
     case .invalidValue, .nothingToTrain, .cannotCalibrate: 2

@@ -38,10 +38,17 @@ extension Trainer {
       if let count = state.microBatchCount { policyGradient.microBatchCount = count }
       try restoreResiduals(from: checkpoint)
       inFlight = try rollouts(of: checkpoint)
-      self.saved = progress
+      self.saved = isOfThisRun(agreedPath) ? progress : nil
       if let folder { try checkpoints(in: folder.checkpoints).setAside(after: checkpoint.name) }
       return saver
     }
+  }
+
+  /// Whether a checkpoint lies in this run's folder; rank 0 knows.
+  private func isOfThisRun(_ path: String) -> Bool {
+    guard let folder else { return true }
+    func standard(_ path: String) -> String { URL(filePath: path).standardizedFileURL.path }
+    return standard("\(path)/..") == standard(folder.checkpoints)
   }
 
   /// Takes up what rounding gradients had left out, with as many ranks as then.
@@ -51,7 +58,8 @@ extension Trainer {
     let names = Set(group.parameters.map(\.name))
     guard try !checkpoint.tensorFiles(of: group.name, holdingAnyOf: names).isEmpty else {
       return warn(
-        "with another number of ranks, what rounding gradients left out so far is left out for good"
+        "with another number of ranks or other buckets, what rounding gradients left out so far is "
+          + "left out for good"
       )
     }
     try checkpoint.load(group.name, into: group.parameters, onlySome: true)

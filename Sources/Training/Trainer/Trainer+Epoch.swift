@@ -117,6 +117,8 @@ extension Trainer {
   func averageGradient(_ rollouts: [Rollout], inner: Int, replayTolerance: Double? = nil) throws
     -> [PromptObjective]
   {
+    // What rounding left out is used up by an attempt, also one that fails.
+    let residuals = averager.residuals
     while true {
       let (objectives, shortage) = try communicator.agreed {
         try timer.measure(.gradient) {
@@ -126,6 +128,7 @@ extension Trainer {
       guard try communicator.allReduce(UInt8(shortage == nil ? 0 : 1), by: .max) == 1 else {
         return objectives
       }
+      averager.residuals = residuals
       try communicator.agreed { try halveMicroBatch(shortage) }
     }
   }
@@ -139,8 +142,8 @@ extension Trainer {
       try accumulateGradient(rollouts, inner: inner, replayTolerance: replayTolerance)
     }
     if case .failure = result { averager.giveUp() }
-    try timer.measure(.communicate) { try averager.finish() }
     do {
+      try timer.measure(.communicate) { try averager.finish() }
       return (try result.get(), nil)
     } catch let error as TensorError {
       guard case .outOfMemory = error else { throw error }
@@ -163,14 +166,15 @@ extension Trainer {
   }
 
   /// This rank's part of the gradient of the loss, which goes to the averager.
-  private func accumulateGradient(_ rollouts: [Rollout], inner: Int, replayTolerance: Double?)
-    throws
-    -> [PromptObjective]
-  {
+  private func accumulateGradient(
+    _ rollouts: [Rollout], inner: Int, replayTolerance: Double?
+  ) throws -> [PromptObjective] {
     let tolerance = replayTolerance ?? method.clipRange / 10
     let scale = 1 / Double(configuration.method.promptsPerEpoch)
     begin("training", of: rollouts.count)
     try gradient.reset()
+    // The other ranks wait for this one's part in any case.
+    if rollouts.isEmpty { try averager.addUp(scale: scale) }
     return try rollouts.enumerated().map { index, rollout in
       let isLast = index == rollouts.count - 1
       let objective = try objective(of: rollout, inner: inner)
@@ -200,12 +204,14 @@ extension Trainer {
   /// Collective.
   ///
   /// - Returns: The gradient's norm before it was clipped.
-  /// - Throws: ``NumericalFailure``, the same on all ranks.
+  /// - Throws: ``NumericalFailure``, the same on all ranks; `AgreedFailure`.
   func updateParameters() throws -> Double {
     let norm = try averager.norm()
     guard norm.isFinite else { throw NumericalFailure.gradient(norm: "\(norm)", step: state.step) }
-    _ = try gradient.clip(toNorm: configuration.optimizer.maxGradientNorm, from: norm)
-    try optimizer.step(gradient.tensors(of: averager.ownedParameters))
+    try communicator.agreed {
+      _ = try gradient.clip(toNorm: configuration.optimizer.maxGradientNorm, from: norm)
+      try optimizer.step(gradient.tensors(of: averager.ownedParameters))
+    }
     try averager.shareParameters()
     try average?.update(updateIndex: state.step)
     return norm
@@ -226,7 +232,6 @@ extension Trainer {
       }
     }
   }
-
 }
 
 extension MetricsRecord.Seconds {

@@ -43,7 +43,7 @@ struct ReplicaMismatch: Error, Equatable, CustomStringConvertible {
 
 extension ReplicaMismatch: ExitStatusError {
   /// A start from the newest checkpoint may go well.
-  public var exitStatus: UInt8 { 75 }
+  public var exitStatus: UInt8? { 75 }
 }
 
 extension Trainer {

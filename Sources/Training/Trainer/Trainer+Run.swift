@@ -9,7 +9,8 @@ public enum RunOutcome: Sendable, Equatable {
   case preempted
   /// The run cannot go on. What was saved before is intact.
   ///
-  /// The exit status is 3 where a start from the same place would fail again, else 1.
+  /// The exit status is 3 where a start from the same place would fail again, 75 where one from the
+  /// newest checkpoint may go well, 2 where the run is another's, else 1.
   case failed(String, exitStatus: Int32)
 }
 
@@ -36,7 +37,7 @@ extension Trainer {
     } catch let error as AgreedFailure {
       return try failed("\(error)", exitStatus: error.exitStatus ?? 1)
     } catch let error as NumericalFailure {
-      return try failed("\(error)", exitStatus: error.exitStatus)
+      return try failed("\(error)", exitStatus: error.exitStatus ?? 1)
     }
   }
 

@@ -77,7 +77,7 @@ extension Trainer {
   }
 
   /// Whether a failure to save ends the run: its numbers are not worth saving, or it is another's.
-  private func isFatal(_ failure: AgreedFailure) -> Bool { failure.exitStatus != nil }
+  private func isFatal(_ failure: AgreedFailure) -> Bool { ![nil, 1].contains(failure.exitStatus) }
 
   private func note(_ checkpoint: SavedCheckpoint?) {
     guard let checkpoint else { return }
@@ -138,7 +138,10 @@ extension Trainer {
   /// The names say of how many ranks: with another number it is of no use.
   func groupOfResiduals() throws -> CheckpointGroup {
     let (sent, sums) = averager.residuals
-    let rank = "\(communicator.rank + 1) of \(communicator.size)"
+    // Of a sum whoever adds it up keeps what is left out: that depends on the buckets too.
+    let rank =
+      "\(communicator.rank + 1) of \(communicator.size), "
+      + "buckets of \(configuration.optimizer.bucketElementCount)"
     return CheckpointGroup(
       name: "residuals",
       parameters: try [("sent", sent), ("sums", sums)].filter { !$0.1.isEmpty }.map {

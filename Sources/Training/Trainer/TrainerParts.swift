@@ -79,7 +79,7 @@ struct TrainerParts {
     let isSharded = configuration.optimizer.sharded
     buckets = GradientBucket.buckets(
       of: gradient.ranges,
-      elementLimit: Int(configuration.optimizer.bucketMegabytes * 1e6) / MemoryLayout<Double>.size,
+      elementLimit: configuration.optimizer.bucketElementCount,
       rankCount: communicator.size, keepsParametersWhole: isSharded)
     let owned =
       isSharded

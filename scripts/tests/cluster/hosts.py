@@ -1,5 +1,6 @@
 """Pretend machines for tests: those of scripts/hosts, in a set of the tests' own."""
 
+import atexit
 import os
 import re
 import subprocess
@@ -13,7 +14,7 @@ COMMAND = runs.ROOT / "scripts/hosts"
 ENVIRONMENT = {**os.environ, "HOSTS": "tests"}
 
 # What belongs to a run, by the name of its program.
-PROGRAMS = {"prdp", "mpirun", "orted", "ssh"}
+PROGRAMS = {runs.PRDP.name, "mpirun", "orted", "ssh"}
 
 
 class Hosts:
@@ -32,6 +33,8 @@ class Hosts:
         if probe.returncode != 0:
             raise unittest.SkipTest(f"pretend machines need namespaces: {probe.stderr.strip()}")
         self.call("down")
+        # Where the tests are ended by a signal there is no other clean-up.
+        atexit.register(self.down)
         self.call("up", str(count))
         self.shared = Path(self.call("shared").strip())
 
@@ -78,6 +81,11 @@ class Hosts:
             if not found or time.monotonic() > end:
                 return found
             time.sleep(0.5)
+
+
+def naming(host):
+    """A pattern for a line that names a host, and is not the command that starts the ranks."""
+    return rf"(?m)^(?!launch: \S*mpirun ).*\b{host}\b"
 
 
 def seconds_until(run, pattern, since, limit=60):

@@ -21,6 +21,10 @@ from hosts import Hosts
 # Epochs that a launch is asked for at a time, until there were kills enough.
 EPOCHS_AT_A_TIME = 50
 
+# What dies. Of so many kills each kind gets some, or the soak has not tried what it is about.
+VICTIMS = ("rank", "mpirun", "host")
+ALL_KINDS_FROM = 20
+
 # Seconds between two kills, from 0 to this: some come before the run has begun again.
 LONGEST_PAUSE = 6
 
@@ -51,13 +55,13 @@ class Soak:
 
     def kill(self):
         """Kills something of the run, if there is something."""
-        victim = self.random.choice(("rank", "mpirun", "host"))
+        victim = self.random.choice(VICTIMS)
         if victim == "host":
             name = self.random.choice(self.hosts.names)
             self.hosts.call("crash", name)
             self.hosts.call("boot", name)
         else:
-            program = "mpirun" if victim == "mpirun" else "prdp"
+            program = "mpirun" if victim == "mpirun" else runs.PRDP.name
             ids = [
                 number for name in self.hosts.names for number, words in self.hosts.processes(name)
                 if Path(words[0]).name == program and words[1:2] != ["launch"]]
@@ -101,6 +105,9 @@ class Soak:
               f"{starts} starts that they saw end; {len(steps)} steps")
         print(f"{seconds / self.kills.total():.1f} s a kill, {bad} invalid checkpoints")
         print(f"goodput {useful / seconds:.2f}: {useful:.0f} s of steps that count in {seconds:.0f} s")
+        if self.wanted_count >= ALL_KINDS_FROM and set(self.kills) != set(VICTIMS):
+            print(f"expected kills of all of {', '.join(VICTIMS)}")
+            return False
         return bad == 0 and [record["step"] for record in steps] == list(range(1, len(steps) + 1))
 
     def passes(self):
@@ -135,4 +142,6 @@ def main(kill_count=200, seed=0):
 
 
 if __name__ == "__main__":
+    # `timeout` sends TERM: the hosts go down then too.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(main(*sys.argv[1:]))

@@ -7,7 +7,7 @@ import unittest
 from pathlib import Path
 
 import runs
-from hosts import Hosts, seconds_until
+from hosts import Hosts, naming, seconds_until
 
 EPOCHS = 30
 
@@ -51,7 +51,7 @@ class FailureTests(unittest.TestCase):
         """Does something to a host; returns how long it takes until the launcher names it."""
         place = len(run.text())
         hosts.call(verb, host)
-        seconds = seconds_until(run, rf"\b{host}\b", place)
+        seconds = seconds_until(run, naming(host), place)
         print(f"\n  {verb}: {host} is named after {seconds:.1f} s")
         self.assertLess(seconds, REPORT_LIMIT)
         return seconds
@@ -63,7 +63,7 @@ class FailureTests(unittest.TestCase):
         self.assertEqual(steps, list(range(1, EPOCHS + 1)))
 
     def test_a_run_whose_rank_or_mpirun_dies_goes_on_to_the_same_bits(self):
-        for host, program in (("h2", "prdp"), ("h1", "mpirun")):
+        for host, program in (("h2", runs.PRDP.name), ("h1", "mpirun")):
             with self.subTest(program):
                 run = self.begin(f"killed-{program}")
                 place = len(run.text())
