@@ -169,7 +169,7 @@ extension RunConfiguration {
     /// The numbers in which ranks exchange gradients.
     public var gradientType = GradientType.float64
     /// Pieces in which they do, in megabytes of float64; above 0.
-    public var bucketMegabytes = 1.0
+    public var bucketMegabytes = 0.5
   }
 
   /// How images are drawn, in training and in evaluation.
