@@ -6,17 +6,15 @@ extension RunConfiguration.Cluster.Host: ConfigurationElement {
     _ node: Node, of key: String, expecting expectation: String, from place: Place,
     into report: inout ProblemReport
   ) -> [Self]? {
-    guard let list = node.sequence else {
-      let advice = node.adviceToBracket { yaml(of: $0.map { Self(name: $0) }) }
-      report.add("\(key) must be \(expectation), got \(node.shown)\(advice)", at: place)
-      return nil
-    }
-    return list.enumerated().map { index, item -> Self? in
+    node.items(
+      of: key, expecting: expectation, writtenAs: { yaml(of: $0.map { Self(name: $0) }) },
+      from: place, into: &report
+    ) { item, path, place, report in
       item.named(
-        with: "slots", expecting: "an integer", default: Self.defaultSlots,
-        in: "\(key)[\(index)]", describing: "a host", from: place.at(item), into: &report
+        with: "slots", expecting: "an integer", default: Self.defaultSlots, in: path,
+        describing: "a host", from: place, into: &report
       ).map { Self(name: $0.name, slots: $0.value) }
-    }.allPresent()
+    }
   }
 
   static func yaml(of elements: [Self]) -> String {

@@ -46,6 +46,26 @@ extension Node {
 }
 
 extension Node {
+  /// Reads the items of a list, or reports why not and returns `nil`.
+  ///
+  /// - Parameters:
+  ///   - form: The list of some texts, as it is written.
+  ///   - read: Reads an item, given its path.
+  func items<Element>(
+    of key: String, expecting expectation: String, writtenAs form: ([String]) -> String,
+    from place: Place, into report: inout ProblemReport,
+    read: (_ item: Node, _ path: String, Place, inout ProblemReport) -> Element?
+  ) -> [Element]? {
+    guard let sequence else {
+      let advice = adviceToBracket(form)
+      report.add("\(key) must be \(expectation), got \(shown)\(advice)", at: place)
+      return nil
+    }
+    return sequence.enumerated().map { index, item in
+      read(item, "\(key)[\(index)]", place.at(item), &report)
+    }.allPresent()
+  }
+
   /// Reads `{name: …, field: …}`, the field with a default, or reports why not and returns `nil`.
   ///
   /// - Parameter thing: What has the name and the field: `a reward`.
@@ -118,15 +138,11 @@ extension String: ConfigurationElement {
     _ node: Node, of key: String, expecting expectation: String, from place: Place,
     into report: inout ProblemReport
   ) -> [String]? {
-    guard let list = node.sequence else {
-      let advice = node.adviceToBracket { yaml(of: $0) }
-      report.add("\(key) must be \(expectation), got \(node.shown)\(advice)", at: place)
-      return nil
+    node.items(
+      of: key, expecting: expectation, writtenAs: yaml(of:), from: place, into: &report
+    ) { item, path, place, report in
+      String.read(item, of: path, expecting: "a text", from: place, into: &report)
     }
-    return list.enumerated().map { index, item in
-      String.read(
-        item, of: "\(key)[\(index)]", expecting: "a text", from: place.at(item), into: &report)
-    }.allPresent()
   }
 
   static func yaml(of elements: [String]) -> String {
@@ -142,17 +158,15 @@ extension RunConfiguration.Reward: ConfigurationElement {
     _ node: Node, of key: String, expecting expectation: String, from place: Place,
     into report: inout ProblemReport
   ) -> [Self]? {
-    guard let list = node.sequence else {
-      let advice = node.adviceToBracket { yaml(of: $0.map { Self(name: $0) }) }
-      report.add("\(key) must be \(expectation), got \(node.shown)\(advice)", at: place)
-      return nil
-    }
-    return list.enumerated().map { index, item -> Self? in
+    node.items(
+      of: key, expecting: expectation, writtenAs: { yaml(of: $0.map { Self(name: $0) }) },
+      from: place, into: &report
+    ) { item, path, place, report in
       item.named(
-        with: "weight", expecting: "a number", default: Self.defaultWeight,
-        in: "\(key)[\(index)]", describing: "a reward", from: place.at(item), into: &report
+        with: "weight", expecting: "a number", default: Self.defaultWeight, in: path,
+        describing: "a reward", from: place, into: &report
       ).map { Self(name: $0.name, weight: $0.value) }
-    }.allPresent()
+    }
   }
 
   static func yaml(of elements: [Self]) -> String {

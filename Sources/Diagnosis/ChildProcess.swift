@@ -37,11 +37,8 @@ public struct ChildProcess: Sendable {
   /// - Throws: ``DiagnosisError`` where one cannot be started.
   public static func run(_ children: [ChildProcess], limit: Double) throws -> [End] {
     let running = try children.map(Running.init)
-    while true {
-      let isDone = running.map(\.isDone).allSatisfy { $0 }
-      if isDone || running.contains(where: { $0.seconds > limit }) { break }
-      usleep(10_000)
-    }
+    // All are asked, as the time of an end is that of the question.
+    while !running.filter({ !$0.isDone && $0.seconds <= limit }).isEmpty { usleep(10_000) }
     return running.map { $0.end() }
   }
 
