@@ -254,8 +254,9 @@ enum Schema {
       mayChangeOnResume: true, knownAs: ["save_interval"],
       "steps between checkpoints, within an epoch too, with its images; 0 for none"),
     ConfigurationKey(
-      "checkpoint.keep", \.checkpoint.keep, .count, unit: "checkpoints", mayChangeOnResume: true,
-      knownAs: ["checkpoints_total_limit", "save_total_limit"], "how many of the newest are kept"),
+      "checkpoint.keep", \.checkpoint.keep, .integer(2...Rule.countLimit), unit: "checkpoints",
+      mayChangeOnResume: true, knownAs: ["checkpoints_total_limit", "save_total_limit"],
+      "how many of the newest are kept; 2 at least, as one may be damaged"),
     ConfigurationKey(
       "checkpoint.keepEvery", \.checkpoint.keepEvery, .countOrNone, unit: "optimiser steps",
       mayChangeOnResume: true, knownAs: ["keep_every"],

@@ -54,7 +54,7 @@ import Testing
     "sampler.eta": "0.5", "sampler.spacing": "trailing", "sampler.batchSize": "8",
     "evaluation.sets": "{z: z.txt, a: \"a: b\"}", "evaluation.imagesPerSet": "64",
     "evaluation.everyEpochs": "5", "evaluation.seed": "3", "checkpoint.everyEpochs": "0",
-    "checkpoint.everySteps": "7", "checkpoint.keep": "1", "checkpoint.keepEvery": "100",
+    "checkpoint.everySteps": "7", "checkpoint.keep": "5", "checkpoint.keepEvery": "100",
     "logging.progress": "none", "logging.sampleImages": "0",
     "logging.everyEpochs": "2", "logging.gridEveryEpochs": "0",
   ]

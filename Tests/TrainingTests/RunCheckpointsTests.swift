@@ -98,4 +98,38 @@ struct RunCheckpointsTests {
       #expect(end.step == step + 4)
     }
   }
+
+  @Test func whatDiffersBetweenTheTwoIsNamed() throws {
+    try withScratchFolder { folder in
+      let configuration = try DebugFixture.configuration(in: folder)
+      let trainer = try Trainer(
+        configuration, communicator: DebugFixture.world(), device: .cpu, resume: .never)
+      #expect(try trainer.run() == .completed)
+      let checkpoints = RunFolder.checkpoints(in: configuration.run.output)
+      let path = try #require(try makeStore(checkpoints).newestValid()).path
+      let proof = try CheckpointProof(path, stepCount: 2)
+      let state = SavedRun.state(step: 8)
+      func end(_ name: String, losses: [Double], moments: Int) throws -> String {
+        let output = try RunFolder(path: "\(folder)/\(name)")
+        let groups = try [
+          SavedRun.groups(step: 8)[0],
+          CheckpointGroup(name: "moments", parameters: SavedRun.parameters(step: moments)),
+        ]
+        try makeStore(output.checkpoints).save(step: 8, groups: groups, state: state)
+        let lines = losses.enumerated().map {
+          #"{"kind":"step","loss":\#($1),"seconds":{"sample":\#(Double.random(in: 0...1))}}"#
+        }
+        try write((lines.joined(separator: "\n") + "\n").utf8, to: output.metrics)
+        return output.path
+      }
+      let one = try end("one", losses: [0.5, 0.25], moments: 3)
+      #expect(try proof.compare([one, end("same", losses: [0.5, 0.25], moments: 3)]).isEmpty)
+      let tensor = try proof.compare([one, end("tensor", losses: [0.5, 0.25], moments: 4)])
+      #expect(tensor.count == 1 && tensor[0].hasPrefix("moments"), "\(tensor)")
+      let loss = try proof.compare([one, end("loss", losses: [0.5, 0.26], moments: 3)])
+      #expect(loss.count == 1 && loss[0].contains(#""loss":0.26"#), "\(loss)")
+      let count = try proof.compare([one, end("count", losses: [0.5], moments: 3)])
+      #expect(count == ["1 steps in \(folder)/count, not 2"])
+    }
+  }
 }

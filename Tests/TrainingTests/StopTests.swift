@@ -179,6 +179,26 @@ import Testing
     }
   }
 
+  @Test func whatAnotherStartSavedBeforeThisOneOwnedTheRunIsNotTrainedPast() throws {
+    try withScratchFolder { folder in
+      var configuration = try DebugFixture.configuration(in: folder)
+      configuration.run.output = "\(folder)/run"
+      let trainer = try Trainer(
+        configuration, communicator: DebugFixture.world(), device: .cpu, resume: .never)
+      let output = try RunFolder(path: "\(folder)/run")
+      try trainer.checkThatNothingWasSavedSince(in: output)
+      try SavedRun.save(4000, in: makeStore(output.checkpoints, keep: 3))
+      #expect {
+        try trainer.checkThatNothingWasSavedSince(in: output)
+      } throws: { error in
+        (error as? TrainingError)?.exitStatus == 1
+          && "\(error)"
+            == "\(output.checkpoints)/step-00004000: expected nothing newer than what the run goes on "
+            + "from, found what another start of the program saved meanwhile: start again, from there"
+      }
+    }
+  }
+
   @Test func aNewRunSaysWhichItIs() throws {
     try withScratchFolder { folder in
       func identity() throws -> RunIdentity {

@@ -73,7 +73,8 @@ public struct CheckpointProof {
       stepCount: stepCount, differences: agreedLines.split(separator: "\n").map(String.init))
   }
 
-  private func compare(_ outputs: [String]) throws -> [String] {
+  /// What differs between two runs from the checkpoint, given their folders.
+  func compare(_ outputs: [String]) throws -> [String] {
     let ends = try outputs.map { output in
       let folder = RunFolder.checkpoints(in: output)
       guard let end = try CheckpointStore(folder: folder, warn: { _ in }).newestValid() else {

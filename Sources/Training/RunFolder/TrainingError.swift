@@ -38,6 +38,16 @@ struct TrainingError: Error, Equatable, Sendable, CustomStringConvertible {
     exitStatus = [EIO, ESTALE, ENOSPC, EDQUOT, ETIMEDOUT].contains(code) ? 1 : nil
   }
 
+  /// A file that came into being while the run was started.
+  init(_ place: String, overtaking found: String) {
+    self.place = place
+    line = nil
+    expected = "nothing newer than what the run goes on from"
+    self.found = found
+    advice = "start again, from there"
+    exitStatus = 1
+  }
+
   /// One sentence with all of it.
   var description: String {
     "\(place)\(line.map { ":\($0)" } ?? ""): expected \(expected), found \(found)"

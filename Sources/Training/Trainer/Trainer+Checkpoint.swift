@@ -39,9 +39,21 @@ extension Trainer {
       try restoreResiduals(from: checkpoint)
       inFlight = try rollouts(of: checkpoint)
       self.saved = isOfThisRun(agreedPath) ? progress : nil
+      restored = checkpoint.name
       if let folder { try checkpoints(in: folder.checkpoints).setAside(after: checkpoint.name) }
       return saver
     }
+  }
+
+  /// Refuses to go on where another start of the program has saved since this one chose its
+  /// checkpoint: until this one owned the run, it could.
+  func checkThatNothingWasSavedSince(in folder: RunFolder) throws {
+    let store = checkpoints(in: folder.checkpoints)
+    guard let newest = try store.checkpoints().filter(store.isCommitted).max(),
+      restored.map({ newest > $0 }) ?? true
+    else { return }
+    throw TrainingError(
+      store.path(of: newest), overtaking: "what another start of the program saved meanwhile")
   }
 
   /// Whether a checkpoint lies in this run's folder; rank 0 knows.

@@ -63,6 +63,8 @@ public final class Trainer {
   var inFlight: [Rollout] = []
   private var timeTaken = ContinuousClock.now
   private var isInEpoch = false
+  /// The checkpoint that the run goes on from; `nil` for a new run.
+  var restored: CheckpointName?
   /// Whether the run came to its end before it was taken up again: nothing is left to do.
   private(set) var isFinished = false
   /// Whether someone wants the run to stop.
@@ -173,6 +175,7 @@ public final class Trainer {
   private func openLog() throws {
     guard let folder, !isFinished else { return }
     owner = try RunOwner(takingOver: folder)
+    try checkThatNothingWasSavedSince(in: folder)
     metrics = try MetricsWriter(
       path: folder.metrics, resumingAt: isResumed ? state.step : nil,
       redoingEvaluation: state.isEvaluationDue,
