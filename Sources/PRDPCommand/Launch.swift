@@ -71,7 +71,12 @@ struct Launch: ParsableCommand {
       let supervisor = try Supervisor(
         program, on: configuration.cluster, folder: configuration.run.output,
         environment: Self.environment())
-      return try supervisor.run()
+      do throws(SupervisionError) {
+        return try supervisor.run()
+      } catch {
+        complain("\(error)")
+        return error.exitStatus
+      }
     }
     if status != 0 { throw ExitCode(status) }
   }

@@ -10,13 +10,19 @@ public struct SupervisionError: Error, Equatable, Sendable, CustomStringConverti
   public let found: String
   /// What to do about it, where that can be said.
   public let advice: String?
+  /// The exit status: 2 where a later start would find the same.
+  public let exitStatus: Int32
 
   /// An error from what was expected and what came.
-  init(_ place: String, expected: String, found: String, advice: String? = nil) {
+  init(
+    _ place: String, expected: String, found: String, advice: String? = nil,
+    exitStatus: Int32 = 2
+  ) {
     self.place = place
     self.expected = expected
     self.found = found
     self.advice = advice
+    self.exitStatus = exitStatus
   }
 
   /// An operating system call that failed, with the reason in `errno`.

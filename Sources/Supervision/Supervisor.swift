@@ -139,7 +139,7 @@ public final class Supervisor {
       throw SupervisionError(
         "cluster.hosts", expected: "hosts that ssh reaches without a password",
         found: "no way to \(names)",
-        advice: "try ssh \(lost[0]) true, or leave the host out")
+        advice: "try ssh \(lost[0]) true, or leave the host out", exitStatus: Self.lostStatus)
     }
     say("no way to \(names)")
     let since = lostSince ?? .now
