@@ -10,6 +10,12 @@ protocol ConfigurationElement: Sendable, Equatable {
 
   static func yaml(of elements: [Self]) -> String
   static func yamlLines(of elements: [Self]) -> [String]
+  /// What of them must stay the same on a resume, as YAML on one line.
+  static func lastingYAML(of elements: [Self]) -> String
+}
+
+extension ConfigurationElement {
+  static func lastingYAML(of elements: [Self]) -> String { yaml(of: elements) }
 }
 
 extension Array: ConfigurationValue where Element: ConfigurationElement {
@@ -22,6 +28,7 @@ extension Array: ConfigurationValue where Element: ConfigurationElement {
 
   var yaml: String { Element.yaml(of: self) }
   var yamlLines: [String] { Element.yamlLines(of: self) }
+  var lastingYAML: String { Element.lastingYAML(of: self) }
 }
 
 extension Array {
@@ -150,34 +157,6 @@ extension String: ConfigurationElement {
   }
 
   static func yamlLines(of elements: [String]) -> [String] { [] }
-}
-
-/// A list of mappings: `[{name: scene-alignment, weight: 1}]`.
-extension RunConfiguration.Reward: ConfigurationElement {
-  static func readAll(
-    _ node: Node, of key: String, expecting expectation: String, from place: Place,
-    into report: inout ProblemReport
-  ) -> [Self]? {
-    node.items(
-      of: key, expecting: expectation, writtenAs: { yaml(of: $0.map { Self(name: $0) }) },
-      from: place, into: &report
-    ) { item, path, place, report in
-      item.named(
-        with: "weight", expecting: "a number", default: Self.defaultWeight, in: path,
-        describing: "a reward", from: place, into: &report
-      ).map { Self(name: $0.name, weight: $0.value) }
-    }
-  }
-
-  static func yaml(of elements: [Self]) -> String {
-    "[" + elements.map(\.yaml).joined(separator: ", ") + "]"
-  }
-
-  static func yamlLines(of elements: [Self]) -> [String] {
-    elements.map { "- " + $0.yaml }
-  }
-
-  private var yaml: String { "{name: \(name.yaml), weight: \(weight.yaml)}" }
 }
 
 /// A mapping of names to paths: `{seen: prompts/seen.txt}`.

@@ -21,6 +21,8 @@ struct ConfigurationKey: Sendable {
   let brokenRule: @Sendable (RunConfiguration) -> String?
   let yaml: @Sendable (RunConfiguration) -> String
   let yamlLines: @Sendable (RunConfiguration) -> [String]
+  /// What must stay the same on a resume; `nil` where all of it may change.
+  let lastingYAML: @Sendable (RunConfiguration) -> String?
 
   init<Value: ConfigurationValue>(
     _ path: String, _ member: WritableKeyPath<RunConfiguration, Value> & Sendable,
@@ -48,5 +50,6 @@ struct ConfigurationKey: Sendable {
     }
     yaml = { $0[keyPath: member].yaml }
     yamlLines = { $0[keyPath: member].yamlLines }
+    lastingYAML = { mayChangeOnResume ? nil : $0[keyPath: member].lastingYAML }
   }
 }

@@ -35,24 +35,17 @@ extension ConfigurationRelation {
         + "a rank would be left without a prompt"
     ]
   }
-
-  /// Each reward is one of those named, of which there is one at least.
-  public static func rewards(among names: [String]) -> Self {
-    Self(paths: ["rewards"]) { configuration in
-      configuration.rewards.enumerated().filter { !names.contains($0.element.name) }.map {
-        let name = $0.element.name
-        let suggestion = names.nearest(to: name).map { "; did you mean \($0)?" } ?? ""
-        return "rewards[\($0.offset)].name must be \(names.alternatives), got \(name.shown)"
-          + suggestion
-      }
-    }
-  }
 }
 
 extension [String] {
   /// These as a sentence names them: `a, b or c`.
-  var alternatives: String {
+  var alternatives: String { sentence(with: "or") }
+
+  /// These as a sentence names them: `a, b and c`.
+  var enumeration: String { sentence(with: "and") }
+
+  private func sentence(with word: String) -> String {
     let list = dropLast().joined(separator: ", ")
-    return list.isEmpty ? joined() : "\(list) or \(suffix(1).joined())"
+    return list.isEmpty ? joined() : "\(list) \(word) \(suffix(1).joined())"
   }
 }

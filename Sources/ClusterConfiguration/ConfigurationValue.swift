@@ -13,10 +13,14 @@ protocol ConfigurationValue: Sendable, Equatable {
 
   /// The value on lines of its own below its key; empty where one line is enough.
   var yamlLines: [String] { get }
+
+  /// What of the value must stay the same on a resume, as YAML on one line.
+  var lastingYAML: String { get }
 }
 
 extension ConfigurationValue {
   var yamlLines: [String] { [] }
+  var lastingYAML: String { yaml }
 }
 
 /// A value written as one scalar.

@@ -47,6 +47,8 @@ extension Rule where Value == Double {
     Rule("a number above 0 and at most 10000") { $0 > 0 && $0 <= 10_000 }
   }
   /// At least 0 and below 1.
+  static var fractionBelowOne: Rule { decayRate }
+  /// At least 0 and below 1.
   static var decayRate: Rule { Rule("a number in [0, 1)") { $0 >= 0 && $0 < 1 } }
 }
 
@@ -90,7 +92,7 @@ extension Rule where Value == [String] {
 
 extension Rule where Value == [RunConfiguration.Reward] {
   static var rewards: Rule {
-    Rule("a list of {name, weight} with distinct names, one at least") { rewards in
+    Rule("a list of {name, weight, …} with distinct names, one at least") { rewards in
       if rewards.isEmpty { return "an empty list" }
       if let weight = rewards.map(\.weight).first(where: { !$0.isFinite }) {
         return "the weight \(weight)"

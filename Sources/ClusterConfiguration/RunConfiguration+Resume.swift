@@ -14,15 +14,18 @@ extension RunConfiguration {
 
   /// The settings that must not change on a resume, a line each: what makes a run the same run.
   public var lastingSettings: String {
-    Schema.keys.filter { !$0.mayChangeOnResume }.map { "\($0.path): \($0.yaml(self))\n" }.joined()
+    Schema.keys.compactMap { key in key.lastingYAML(self).map { "\(key.path): \($0)\n" } }.joined()
   }
 
   /// The keys that forbid going on with a run that was started with `old`: those that differ and have
   /// to stay; empty when there are none. `run.epochs` may change, although a cosine schedule depends
   /// on it.
   public func differences(from old: RunConfiguration) -> [Difference] {
-    Schema.keys.filter { !$0.mayChangeOnResume && $0.yaml(self) != $0.yaml(old) }.map {
-      Difference(key: $0.path, old: $0.yaml(old), new: $0.yaml(self))
+    Schema.keys.compactMap { key in
+      guard let now = key.lastingYAML(self), let then = key.lastingYAML(old), now != then else {
+        return nil
+      }
+      return Difference(key: key.path, old: then, new: now)
     }
   }
 }

@@ -59,23 +59,6 @@ extension RunConfiguration {
     public var prompts = "Sources/Scenes/Resources/prompts/train.txt"
   }
 
-  /// One term of the reward.
-  public struct Reward: Sendable, Equatable {
-    /// The weight of a reward that states none.
-    public static let defaultWeight = 1.0
-
-    /// The name under which the reward is registered.
-    public var name: String
-    /// What the raw reward is multiplied by; finite, negative to minimise.
-    public var weight: Double
-
-    /// A term of the weighted sum.
-    public init(name: String, weight: Double = defaultWeight) {
-      self.name = name
-      self.weight = weight
-    }
-  }
-
   /// The method and its hyper-parameters.
   ///
   /// - Source: Deng et al., PRDP, arXiv 2402.08714v2; symbols as there.

@@ -27,10 +27,9 @@ extension RunConfiguration {
     return lines.map { $0 + "\n" }.joined()
   }
 
-  /// Every key with its type, range, default and unit, and one line on what it is.
-  ///
-  /// - Parameter rewardNames: The rewards that can be named, listed where there are any.
-  public static func schema(rewardNames: [String] = []) -> String {
+  /// Every key with its type, range, default and unit, and one line on what it is; of the rewards
+  /// the kinds and what can be set of each.
+  public static func schema() -> String {
     let defaults = RunConfiguration()
     var lines: [String] = []
     for section in Schema.sections {
@@ -43,9 +42,7 @@ extension RunConfiguration {
           "      \(key.explanation)",
           "      \(key.expectation); default: \(key.yaml(defaults))\(unit)\(resume)",
         ]
-        if key.path == "rewards" && !rewardNames.isEmpty {
-          lines.append("      names: \(rewardNames.joined(separator: ", "))")
-        }
+        if key.path == "rewards" { lines += Reward.Kind.schemaLines.map { "      \($0)" } }
       }
       lines.append("")
     }

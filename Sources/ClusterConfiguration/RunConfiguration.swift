@@ -13,7 +13,9 @@ public struct RunConfiguration: Sendable, Equatable {
   /// What is trained on.
   public var data = Data()
   /// What is maximised: the weighted sum of these, raw. Never empty, names distinct.
-  public var rewards = [Reward(name: "scene-alignment")]
+  public var rewards = [Reward(.sceneAlignment)]
+  /// How images are scored, whatever the rewards are.
+  public var scoring = Scoring()
   /// The method and its hyper-parameters.
   public var method = Method()
   /// AdamW and its learning rate.

@@ -18,6 +18,9 @@ enum Schema {
     Section(name: "data", explanation: "What is trained on.", keys: data),
     Section(name: "rewards", explanation: "What is maximised.", keys: rewards),
     Section(
+      name: "scoring", explanation: "How images are scored, whatever the rewards are.",
+      keys: scoring),
+    Section(
       name: "method", explanation: "The method, arXiv 2402.08714.", keys: method,
       knownAs: ["train", "trainer", "algorithm", "ppo"]),
     Section(
@@ -40,6 +43,7 @@ enum Schema {
   static let keys = sections.flatMap(\.keys)
 
   static let relations = [
+    .settings(of: "rewards", \.rewards),
     ConfigurationRelation(paths: ["model.dtype", "model.training"]) { configuration in
       let dtype = configuration.model.dtype
       guard configuration.model.training == .full, dtype != .float32 else { return [] }
@@ -115,6 +119,13 @@ enum Schema {
     ConfigurationKey(
       "rewards", \.rewards, .rewards, knownAs: ["reward", "reward_fn", "reward_model"],
       "the raw rewards, summed with their weights (1 where none is stated)")
+  ]
+
+  private static let scoring = [
+    ConfigurationKey(
+      "scoring.maxMissingFraction", \.scoring.maxMissingFraction, .fractionBelowOne,
+      mayChangeOnResume: true, knownAs: ["max_missing", "max_failures"],
+      "part of an epoch's images that may lack a score; beyond it the run saves and stops")
   ]
 
   private static let method = [

@@ -29,14 +29,14 @@ public struct Calibration: Sendable, Equatable {
 
   /// One prompt's samples.
   public struct Samples: Sendable, Equatable {
-    /// The rewards of the prompt's images, raw: [B].
-    public let rewards: [Double]
+    /// The rewards of the prompt's images, raw, `nil` where one is not known: [B].
+    public let rewards: [Double?]
     /// delta_it, each step's log-ratio of the policy after the trial step to the one before it, under
     /// the run's reduction: [B][S].
     public let logRatios: StepMatrix
 
     /// One prompt's samples: `rewards` [B] and `logRatios` [B][S].
-    public init(rewards: [Double], logRatios: StepMatrix) {
+    public init(rewards: [Double?], logRatios: StepMatrix) {
       precondition(rewards.count == logRatios.trajectoryCount, "rewards [B], log-ratios [B][S]")
       self.rewards = rewards
       self.logRatios = logRatios
@@ -57,23 +57,25 @@ public struct Calibration: Sendable, Equatable {
   /// Suggests settings.
   ///
   /// - Parameters:
-  ///   - samples: The prompts of an epoch, each with 2 images or more.
+  ///   - samples: The prompts of an epoch, at least one with two images whose rewards are known.
   ///   - trialLearningRate: Learning rate of the trial step.
   ///   - reduction: The run's reduction of log-probabilities.
   ///   - latentElementCount: Elements of one latent, D.
   ///   - aims: What the suggestions aim at.
-  /// - Throws: `PRDPError.cannotCalibrate` if no prompt has two images, all rewards within each prompt
-  ///   are equal, the trial step moved nothing, or a number is not finite.
+  /// - Throws: `PRDPError.cannotCalibrate` if no prompt has two images with a reward, all rewards
+  ///   within each prompt are equal, the trial step moved nothing, or a number is not finite.
   public init(
     samples: [Samples], trialLearningRate: Double, reduction: LogProbabilityReduction,
     latentElementCount: Int, aims: Aims = Aims()
   ) throws(PRDPError) {
-    let rewards = samples.map(\.rewards)
+    let rewards = samples.map { $0.rewards.compactMap(\.self) }
     let scale = reduction.scale(latentElementCount: latentElementCount)
     let moves = samples.flatMap { $0.logRatios.values.map { abs($0) / scale } }.sorted()
     guard let stepCount = samples.first?.logRatios.stepCount,
       rewards.contains(where: { $0.count > 1 })
-    else { throw .cannotCalibrate(reason: "no prompt has two images; sample at least two") }
+    else {
+      throw .cannotCalibrate(reason: "no prompt has two images with a score; sample at least two")
+    }
     precondition(samples.allSatisfy { $0.logRatios.stepCount == stepCount }, "S differs")
     precondition(
       aims.wantedKL > 0 && aims.wantedLogRatio > 0 && (0..<1).contains(aims.wantedClipFraction),

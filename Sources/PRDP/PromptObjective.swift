@@ -7,7 +7,7 @@
 ///     u_i  = mean_t( l_it - l_ref_it )
 ///     v_i  = mean_t( l_old_it - l_ref_it + clip(delta_it, +-eps) )
 ///     e_ij = u_i - u_j - (r_i - r_j) / beta        ec_ij = v_i - v_j - (r_i - r_j) / beta
-///     loss = mean over the M pairs with r_i != r_j of max(e_ij^2, ec_ij^2)
+///     loss = mean over the M pairs with r_i != r_j, both known, of max(e_ij^2, ec_ij^2)
 ///
 /// The gradient of the loss is the sum over i and t of w_it times the gradient of l_it, with
 ///
@@ -15,19 +15,20 @@
 ///     g_i  = 2/M sum_j s_ij e_ij                   h_i = 2/M sum_j (1 - s_ij) ec_ij
 ///     w_it = 1/S ( g_i + h_i [ |delta_it| < eps ] )
 ///
-/// Rewards are raw. The log-ratio is a mean over time steps, as in the paper's code; its equations
+/// Rewards are raw. A trajectory whose reward is not known is in no pair, so that its weights are 0:
+/// the loss is that of the other trajectories alone. The log-ratio is a mean over time steps, as in the paper's code; its equations
 /// have the sum.
 ///
 /// - Source: Deng et al., "PRDP: Proximal Reward Difference Prediction for Large-Scale Reward
 ///   Finetuning of Diffusion Models", arXiv 2402.08714v2, equations 15 to 21 and appendix G.
 public struct PromptObjective: Sendable, Equatable {
-  /// The mean over the pairs; 0 where every pair is tied.
+  /// The mean over the pairs; 0 where there is none.
   public let loss: Double
   /// u_i, the log-ratio to the reference that stands for trajectory i's reward: [B].
   public let logRatios: [Double]
   /// w_it, the constants of the gradient: [B][S].
   public let weights: StepMatrix
-  /// M, the pairs whose rewards differ.
+  /// M, the pairs whose rewards are known and differ.
   public let untiedPairCount: Int
   /// Share of all B (B - 1) / 2 pairs that are left out for equal rewards, in 0...1.
   public let tiedPairFraction: Double
@@ -42,10 +43,10 @@ public struct PromptObjective: Sendable, Equatable {
   ///   - logProbabilities: l, under the policy being trained: [B][S].
   ///   - old: l_old, under the policy that drew the trajectories: [B][S].
   ///   - reference: l_ref, under the pre-trained policy: [B][S].
-  ///   - rewards: r, raw: [B], B at least 2.
+  ///   - rewards: r, raw, `nil` where it is not known: [B], B at least 2.
   /// - Throws: `PRDPError` if a reward or a log-probability is not finite.
   public init(
-    logProbabilities: StepMatrix, old: StepMatrix, reference: StepMatrix, rewards: [Double],
+    logProbabilities: StepMatrix, old: StepMatrix, reference: StepMatrix, rewards: [Double?],
     configuration: PRDPConfiguration
   ) throws(PRDPError) {
     try Self.check(logProbabilities, old: old, reference: reference, rewards: rewards)
@@ -71,7 +72,7 @@ public struct PromptObjective: Sendable, Equatable {
     let pairs = Self.sumsOverUntiedPairs(
       u: u, v: v, clippedAway: clippedAway, rewards: rewards, beta: configuration.beta)
 
-    // With every pair tied, all sums are 0 and so is what the prompt contributes.
+    // Without a pair all sums are 0, and so is what the prompt contributes.
     let perPair = 1 / Double(max(pairs.count, 1))
     let isInside = StepMatrix(trajectoryCount: rewards.count, stepCount: steps.count) { i, t in
       abs(delta(i, t)) < clipRange ? 1 : 0
@@ -83,7 +84,7 @@ public struct PromptObjective: Sendable, Equatable {
     self.logRatios = u
     let pairCount = rewards.count * (rewards.count - 1) / 2
     self.untiedPairCount = pairs.count
-    self.tiedPairFraction = Double(pairCount - pairs.count) / Double(pairCount)
+    self.tiedPairFraction = Double(pairs.tiedCount) / Double(pairCount)
     self.clippedPairFraction = Double(pairs.clippedCount) * perPair
     self.clipFraction = 1 - isInside.values.reduce(0, +) / Double(isInside.values.count)
   }
@@ -93,7 +94,7 @@ public struct PromptObjective: Sendable, Equatable {
   ///
   /// - Throws: `PRDPError` if a reward or a log-probability is not finite.
   public init(
-    firstStepWithOld old: StepMatrix, reference: StepMatrix, rewards: [Double],
+    firstStepWithOld old: StepMatrix, reference: StepMatrix, rewards: [Double?],
     configuration: PRDPConfiguration
   ) throws(PRDPError) {
     try self.init(
@@ -101,7 +102,7 @@ public struct PromptObjective: Sendable, Equatable {
       configuration: configuration)
   }
 
-  /// Sums over the pairs with r_i != r_j.
+  /// Sums over the pairs with r_i != r_j, both known.
   private struct PairSums {
     /// The sum of max(e_ij^2, ec_ij^2).
     var loss = 0.0
@@ -113,19 +114,26 @@ public struct PromptObjective: Sendable, Equatable {
     var count = 0
     /// The pairs with s_ij = 0.
     var clippedCount = 0
+    /// The pairs with r_i = r_j.
+    var tiedCount = 0
   }
 
-  /// Compares every two trajectories whose rewards differ.
+  /// Compares every two trajectories whose rewards are known and differ.
   ///
   /// - Parameter clippedAway: u_i - v_i: [B].
   private static func sumsOverUntiedPairs(
-    u: [Double], v: [Double], clippedAway: [Double], rewards: [Double], beta: Double
+    u: [Double], v: [Double], clippedAway: [Double], rewards: [Double?], beta: Double
   ) -> PairSums {
     let zeros = [Double](repeating: 0, count: rewards.count)
     var sums = PairSums(g: zeros, h: zeros)
-    for i in rewards.indices {
-      for j in (i + 1)..<rewards.count where rewards[i] != rewards[j] {
-        let target = (rewards[i] - rewards[j]) / beta
+    let known = rewards.enumerated().compactMap { i, reward in reward.map { (i, $0) } }
+    for (place, (i, reward)) in known.enumerated() {
+      for (j, other) in known[(place + 1)...] {
+        guard reward != other else {
+          sums.tiedCount += 1
+          continue
+        }
+        let target = (reward - other) / beta
         let e = u[i] - u[j] - target
         let ec = v[i] - v[j] - target
         // e^2 >= ec^2, without the difference of two squares: next to a target of 1e4 a delta of
@@ -147,7 +155,7 @@ public struct PromptObjective: Sendable, Equatable {
   }
 
   private static func check(
-    _ logProbabilities: StepMatrix, old: StepMatrix, reference: StepMatrix, rewards: [Double]
+    _ logProbabilities: StepMatrix, old: StepMatrix, reference: StepMatrix, rewards: [Double?]
   ) throws(PRDPError) {
     precondition(rewards.count >= 2 && old.stepCount >= 1, "a loss needs a pair and a step")
     for matrix in [logProbabilities, old, reference] {
@@ -155,8 +163,9 @@ public struct PromptObjective: Sendable, Equatable {
         matrix.trajectoryCount == rewards.count && matrix.stepCount == old.stepCount,
         "log-probabilities must be [B][S] for every policy, and rewards [B]")
     }
-    if let wrong = rewards.firstIndex(where: { !$0.isFinite }) {
-      throw .rewardNotFinite(trajectory: wrong, value: "\(rewards[wrong])")
+    for (trajectory, reward) in rewards.enumerated() {
+      guard let reward, !reward.isFinite else { continue }
+      throw .rewardNotFinite(trajectory: trajectory, value: "\(reward)")
     }
     try checkFinite(logProbabilities, policy: "trained")
     try checkFinite(old, policy: "old")

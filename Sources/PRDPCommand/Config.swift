@@ -76,7 +76,7 @@ struct Config: ParsableCommand {
 
     func run() {
       guard !resume else { return say(RunConfiguration.keysThatMayChangeOnResume) }
-      say(RunConfiguration.schema(rewardNames: RewardRegistry.names))
+      say(RunConfiguration.schema())
     }
   }
 }

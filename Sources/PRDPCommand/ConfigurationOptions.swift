@@ -30,14 +30,13 @@ struct ConfigurationOptions: ParsableArguments {
 
   /// The configuration, read by this process alone.
   ///
-  /// - Parameter relations: Rules that it must keep besides its own and that of the rewards' names.
+  /// - Parameter relations: Rules that it must keep besides its own.
   /// - Throws: `ConfigurationError` when it is not valid.
   func load(
     presets: [String] = [], keeping relations: [ConfigurationRelation] = []
   ) throws -> RunConfiguration {
     try RunConfiguration.load(
-      path: config, overrides: presets + overrides,
-      keeping: [.rewards(among: RewardRegistry.names)] + relations)
+      path: config, overrides: presets + overrides, keeping: relations)
   }
 }
 

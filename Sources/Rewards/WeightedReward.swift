@@ -1,7 +1,7 @@
 import Images
 
-/// The weighted sum of several rewards.
-public struct WeightedReward: Reward {
+/// The weighted sum of several rewards, which keeps what each of them says.
+public struct WeightedReward: Sendable {
   /// One reward and its factor in the sum.
   public struct Term: Sendable {
     /// The reward.
@@ -44,36 +44,54 @@ public struct WeightedReward: Reward {
     for term in terms { try term.reward.check(prompt: prompt) }
   }
 
-  /// The weighted sum for each picture.
+  /// What every term says of each picture, and the weighted sums.
   ///
-  /// - Throws: `RewardError` where the counts differ or a reward or the sum is not finite, and what
-  ///   the rewards themselves throw.
-  public func score(_ images: [Image], prompts: [String]) throws -> [Double] {
+  /// - Throws: `RewardError` where the counts differ or a score or a sum is not finite, and what the
+  ///   rewards themselves throw.
+  public func scores(of images: [Image], prompts: [String]) throws -> WeightedScores {
     guard images.count == prompts.count else {
       throw RewardError.promptCount(
         reward: name, imageCount: images.count, promptCount: prompts.count)
     }
-    var sums = [Double](repeating: 0, count: images.count)
-    for term in terms {
+    let components = try terms.map { term in
       let scores = try term.reward.score(images, prompts: prompts)
-      try check(scores, of: term.reward.name, prompts: prompts)
-      for index in sums.indices {
-        sums[index] += term.weight * scores[index]
-      }
+      try check(scores.map(\.value), of: term.reward.name, prompts: prompts)
+      return scores
     }
+    let scores = WeightedScores(components: components, weights: terms.map(\.weight))
     // Finite terms can still overflow in the sum.
-    try check(sums, of: name, prompts: prompts)
-    return sums
+    try check(scores.sums, of: name, prompts: prompts)
+    return scores
   }
 
-  private func check(_ scores: [Double], of reward: String, prompts: [String]) throws {
+  private func check(_ scores: [Double?], of reward: String, prompts: [String]) throws {
     guard scores.count == prompts.count else {
       throw RewardError.scoreCount(
         reward: reward, imageCount: prompts.count, scoreCount: scores.count)
     }
-    for (index, score) in scores.enumerated() where !score.isFinite {
+    for (index, score) in scores.enumerated() {
+      guard let score, !score.isFinite else { continue }
       throw RewardError.scoreNotFinite(
         reward: reward, imageIndex: index, prompt: prompts[index], score: score)
+    }
+  }
+}
+
+/// What the terms of a weighted sum say of some pictures.
+public struct WeightedScores: Sendable, Equatable {
+  /// The scores by each term, raw: [terms][pictures].
+  public let components: [[Score]]
+  /// The weighted sum of each picture; `nil` where any of its scores is missing: [pictures].
+  public let sums: [Double?]
+
+  /// Sums `components`, [terms][pictures], by the terms' weights, in the terms' order.
+  public init(components: [[Score]], weights: [Double]) {
+    self.components = components
+    sums = (components.first ?? []).indices.map { picture in
+      zip(components, weights).reduce(Double?(0)) { sum, term in
+        guard let sum, let score = term.0[picture].value else { return nil }
+        return sum + term.1 * score
+      }
     }
   }
 }

@@ -86,7 +86,7 @@ public struct ModelBenchmark {
     rollout = Rollout(
       position: 0, prompt: "", context: policy.emptyContext,
       latents: try .randn(seed: 0, shape: latents), old: nothing, reference: nothing,
-      kl: KLDivergence(trainedSteps: 0, allSteps: 0), rewards: [])
+      kl: KLDivergence(trainedSteps: 0, allSteps: 0), rewards: [], components: [])
   }
 
   /// Takes the steps.

@@ -199,11 +199,11 @@ func errorText(_ yaml: String, _ overrides: [String] = []) -> String {
         + "one at least, got to_q; write it as [to_q]"),
     BadInput(
       "one reward without a list", "rewards: scene-alignment",
-      gives: "cluster.yaml:1: rewards must be a list of {name, weight} with distinct names, "
+      gives: "cluster.yaml:1: rewards must be a list of {name, weight, …} with distinct names, "
         + "one at least, got scene-alignment; write it as [{name: scene-alignment, weight: 1}]"),
     BadInput(
       "no rewards", "rewards: []",
-      gives: "cluster.yaml:1: rewards must be a list of {name, weight} with distinct names, "
+      gives: "cluster.yaml:1: rewards must be a list of {name, weight, …} with distinct names, "
         + "one at least, got an empty list"),
     BadInput(
       "a reward that is only a name", "rewards:\n- scene-alignment",
@@ -213,16 +213,17 @@ func errorText(_ yaml: String, _ overrides: [String] = []) -> String {
       gives: "cluster.yaml:1: rewards[0] must be {name: …, weight: …}, "
         + "got a mapping without a name"),
     BadInput(
-      "each fault of a reward", "rewards:\n- name: a\n  wieght: 1\n- name: 5\n  weight: x",
+      "each fault of a reward",
+      "rewards:\n- name: scene-correct\n  wieght: 1\n- name: 5\n  weight: x",
       gives: """
         cluster.yaml:3: rewards[0].wieght is not a known key; did you mean rewards[0].weight?
         cluster.yaml:4: rewards[1].name must be a text, got 5; put it in quotes
         cluster.yaml:5: rewards[1].weight must be a number, got x
         """),
     BadInput(
-      "a reward twice", "rewards: [{name: a}, {name: a, weight: 2}]",
-      gives: "cluster.yaml:1: rewards must be a list of {name, weight} with distinct names, "
-        + "one at least, got a twice"),
+      "a reward twice", "rewards: [{name: scene-correct}, {name: scene-correct, weight: 2}]",
+      gives: "cluster.yaml:1: rewards must be a list of {name, weight, …} with distinct names, "
+        + "one at least, got scene-correct twice"),
     BadInput(
       "a name that leaves its folder", "evaluation: {sets: {../x: y.txt}}",
       gives: "cluster.yaml:1: evaluation.sets must be a mapping from names to paths of prompt "
@@ -345,11 +346,17 @@ func errorText(_ yaml: String, _ overrides: [String] = []) -> String {
   @Test func numbersAreReadAsTheKeyExpectsThem() throws {
     let configuration = try RunConfiguration(
       yaml: "method: {beta: 3e-6, klLimit: 20}\noptimizer: {maxGradientNorm: 2}", source: "",
-      overrides: ["method.clipRange=1E-6", "rewards=[{name: b, weight: -.5}, {name: a}]"])
+      overrides: [
+        "method.clipRange=1E-6",
+        "rewards=[{name: b, kind: scene-correct, weight: -.5}, {name: scene-alignment}]",
+      ])
     #expect(configuration.method.beta == 3e-6)
     #expect(configuration.method.klLimit == 20)
     #expect(configuration.method.clipRange == 1e-6)
     #expect(configuration.optimizer.maxGradientNorm == 2)
-    #expect(configuration.rewards == [.init(name: "b", weight: -0.5), .init(name: "a", weight: 1)])
+    #expect(
+      configuration.rewards == [
+        .init(.sceneCorrect, name: "b", weight: -0.5), .init(.sceneAlignment, weight: 1),
+      ])
   }
 }

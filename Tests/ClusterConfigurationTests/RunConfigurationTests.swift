@@ -41,7 +41,9 @@ import Testing
     "model.path": "/models/sd", "model.variant": "fp16", "model.dtype": "bfloat16",
     "model.gradientCheckpointing": "true", "model.training": "full", "model.lora.rank": "4",
     "model.lora.alpha": "16", "model.lora.targets": "[to_q, \"1\"]", "data.prompts": "a b.txt",
-    "rewards": "[{name: a, weight: 10}, {name: b, weight: -0.05}]", "method.promptsPerEpoch": "64",
+    "rewards":
+      "[{name: scene-correct, weight: 10}, {name: b, kind: scene-alignment, weight: -0.05}]",
+    "scoring.maxMissingFraction": "0", "method.promptsPerEpoch": "64",
     "method.imagesPerPrompt": "8", "method.innerSteps": "10", "method.beta": "3e-06",
     "method.clipRange": "1e-06", "method.reduction": "mean", "method.omitLastSteps": "0",
     "method.microBatch": "1", "method.klLimit": "12.5", "method.klAction": "slow",
@@ -91,7 +93,7 @@ import Testing
     let text = RunConfiguration().yaml()
     #expect(text.hasPrefix("run:\n  seed: 1\n  output: runs/embedded\n  epochs: 40\ncluster:\n"))
     #expect(text.contains("\n  lora:\n    rank: 8\n    alpha: 8\n    targets: [to_q, to_k, "))
-    #expect(text.contains("\nrewards:\n  - {name: scene-alignment, weight: 1}\nmethod:\n"))
+    #expect(text.contains("\nrewards:\n  - {name: scene-alignment, weight: 1}\nscoring:\n"))
     #expect(text.contains("\n  sets:\n    seen: Sources/Scenes/Resources/prompts/seen.txt\n"))
     #expect(text.contains("\n  learningRate: 0.0015\n"))
     var withoutSets = RunConfiguration()
@@ -108,15 +110,20 @@ import Testing
           "\n  \(key.path)\n      \(key.explanation)\n      \(key.expectation); "
             + "default: \(key.yaml(RunConfiguration()))"))
     }
-    #expect(!schema.contains("names: "))
     #expect(
-      RunConfiguration.schema(rewardNames: ["a", "b"])
-        .contains("default: [{name: scene-alignment, weight: 1}]\n      names: a, b\n"))
+      schema.contains(
+        "default: [{name: scene-alignment, weight: 1}]\n      name: what it is called in metrics"))
+    for kind in RunConfiguration.Reward.Kind.allCases {
+      #expect(schema.contains("\n        \(kind.rawValue): \(kind.explanation)\n"))
+    }
     #expect(schema.contains("a number above 0, or null; default: null; unit: nats, over all steps"))
   }
 
   @Test func noExplanationOfTheSchemaIsLongerThanALine() {
     for key in Schema.keys { #expect(key.explanation.count <= 84, "\(key.path)") }
+    for setting in RewardSetting.all {
+      #expect(setting.explanation.count <= 84, "\(setting.name)")
+    }
   }
 
   @Test func valuesChangedInCodeAreCheckedByTheSameRules() {
@@ -124,11 +131,11 @@ import Testing
     configuration.method.beta = -.infinity
     configuration.sampler.steps = 10
     configuration.method.omitLastSteps = 10
-    configuration.rewards = [.init(name: "a", weight: .nan)]
+    configuration.rewards = [.init(.sceneCorrect, weight: .nan)]
     let error = #expect(throws: ConfigurationError.self) { try configuration.validate() }
     #expect(
       error?.description == """
-        rewards must be a list of {name, weight} with distinct names, one at least, got the weight nan
+        rewards must be a list of {name, weight, …} with distinct names, one at least, got the weight nan
         method.beta must be a number above 0, got -inf
         method.omitLastSteps is 10, not below sampler.steps, which is 10: no step would be left to train on
         """)
@@ -187,21 +194,6 @@ import Testing
       errorText(enough, keeping: [.promptsForEachSlot, .prompts(forEachOf: 3)]) == "no error")
   }
 
-  @Test func aRewardThatDoesNotExistIsReportedWithTheNearestName() {
-    let names = ConfigurationRelation.rewards(among: ["alignment", "correct", "bright"])
-    let yaml = "run: {}\nrewards:\n- name: alignmnet\n- name: correct\n- name: aesthetic"
-    #expect(
-      errorText(yaml, keeping: [names]) == """
-        cluster.yaml:2: rewards[0].name must be alignment, correct or bright, got alignmnet; \
-        did you mean alignment?
-        cluster.yaml:2: rewards[2].name must be alignment, correct or bright, got aesthetic
-        """)
-    #expect(errorText("rewards: [{name: bright}]", keeping: [names]) == "no error")
-    #expect(
-      errorText("run: {}", ["rewards=[{name: a}]"], keeping: [.rewards(among: ["b"])])
-        == "--set: rewards[0].name must be b, got a; did you mean b?")
-  }
-
   @Test func aKeyIsShownAsItsValueAndASectionAsYAML() throws {
     var configuration = RunConfiguration()
     configuration.model.lora.rank = 4
@@ -249,7 +241,8 @@ import Testing
       "cluster.restarts", "cluster.restartDelay", "cluster.fewerRanks", "cluster.gracePeriod",
       "cluster.heartbeatLimit", "cluster.startLimit", "cluster.stallLimit",
       "cluster.compareEverySteps", "optimizer.sharded", "optimizer.bucketMegabytes",
-      "model.gradientCheckpointing", "method.klLimit", "method.klAction", "evaluation.everyEpochs",
+      "model.gradientCheckpointing", "scoring.maxMissingFraction", "method.klLimit",
+      "method.klAction", "evaluation.everyEpochs",
       "checkpoint.everyEpochs", "checkpoint.everySteps", "checkpoint.keepEvery",
       "checkpoint.keep", "logging.progress", "logging.sampleImages", "logging.everyEpochs",
       "logging.gridEveryEpochs",

@@ -94,7 +94,10 @@ import Yams
     ("brackets over several lines", "run: {\n  seed: 1, # one\n  output: a b\n}"),
     ("tabs elsewhere", "run:\t# one\n  output:\ta b\t# two\n  seed:\t1\nmethod: {\n\tbeta: 1}"),
     ("a key in quotes", "'run':\n  \"output\": 'a b'"),
-    ("entries at their key's column", "rewards:\n- name: a\n  weight: 1\nrun:\n  output: a b"),
+    (
+      "entries at their key's column",
+      "rewards:\n- name: scene-correct\n  weight: 1\nrun:\n  output: a b"
+    ),
   ]
 
   @Test(arguments: accepted)

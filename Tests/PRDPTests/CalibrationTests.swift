@@ -43,11 +43,30 @@ import Testing
 
   @Test func differencesBetweenPromptsDoNotCount() throws {
     let shifted = Calibration.Samples(
-      rewards: Self.samples[0].rewards.map { $0 + 100 }, logRatios: Self.samples[0].logRatios)
+      rewards: Self.samples[0].rewards.map { $0.map { $0 + 100 } },
+      logRatios: Self.samples[0].logRatios)
     let calibration = try Calibration(
       samples: Self.samples + [shifted], trialLearningRate: 1e-3, reduction: .sum,
       latentElementCount: 64)
     #expect(isClose(calibration.rewardSpread, 2.0.squareRoot(), within: 1e-12))
+  }
+
+  @Test func anImageWithoutAScoreTellsNothingOfTheSpread() throws {
+    let samples = Calibration.Samples(
+      rewards: [1, nil, 3],
+      logRatios: StepMatrix(trajectoryCount: 3, stepCount: 2, values: [3, -4, 3, -4, -3, 4]))
+    let alone = Calibration.Samples(
+      rewards: [5, nil, nil], logRatios: samples.logRatios)
+    let calibration = try Calibration(
+      samples: [alone, samples], trialLearningRate: 1e-3, reduction: .sum, latentElementCount: 64)
+    #expect(isClose(calibration.rewardSpread, 2.0.squareRoot(), within: 1e-12))
+    #expect(
+      throws: PRDPError.cannotCalibrate(
+        reason: "no prompt has two images with a score; sample at least two")
+    ) {
+      try Calibration(
+        samples: [alone], trialLearningRate: 1, reduction: .sum, latentElementCount: 1)
+    }
   }
 
   // A mean moved by m standard deviations: delta = z m - m^2 / 2 with z normal. Whatever the trial's
@@ -72,7 +91,7 @@ import Testing
   }
 
   @Test(arguments: [
-    ("no prompt", [], "no prompt has two images; sample at least two"),
+    ("no prompt", [], "no prompt has two images with a score; sample at least two"),
     (
       "equal rewards",
       [

@@ -72,7 +72,7 @@ import Testing
     let beta = 0.25
     prompt.old = StepMatrix(trajectoryCount: 6, stepCount: 3) { i, t in
       // Any spread over the steps will do, as long as the mean is r / beta plus a constant.
-      prompt.reference[i, t] + prompt.rewards[i] / beta + 7 + Double(t - 1)
+      prompt.reference[i, t] + (prompt.rewards[i] ?? 0) / beta + 7 + Double(t - 1)
     }
     prompt.trained = prompt.old
     let objective = try prompt.objective(beta: beta)
@@ -83,7 +83,7 @@ import Testing
   @Test func aConstantAddedToAllRewardsChangesNothing() throws {
     var prompt = Prompt(trajectoryCount: 8, stepCount: 4, seed: 4)
     let before = try prompt.objective()
-    prompt.rewards = prompt.rewards.map { $0 + 64 }
+    prompt.rewards = prompt.rewards.map { $0.map { $0 + 64 } }
     let after = try prompt.objective()
     #expect(isClose(before.loss, after.loss, within: 1e-12))
     for (a, b) in zip(before.weights.values, after.weights.values) {
@@ -123,7 +123,7 @@ import Testing
   @Test func withoutClippingTheLossIsTwiceTheVarianceOfTheResidual() throws {
     let prompt = Prompt(trajectoryCount: 8, stepCount: 4, seed: 8)
     let objective = try prompt.objective(beta: 0.5, clipRange: 1e6)
-    let residuals = zip(objective.logRatios, prompt.rewards).map { $0 - $1 / 0.5 }
+    let residuals = zip(objective.logRatios, prompt.rewards).map { $0 - ($1 ?? 0) / 0.5 }
     let mean = residuals.reduce(0, +) / 8
     let variance = residuals.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / 7
     #expect(isClose(objective.loss, 2 * variance, within: 1e-12))
@@ -183,6 +183,62 @@ import Testing
     #expect(tied.untiedPairCount == 0)
     #expect(tied.tiedPairFraction == 1)
     #expect(tied.clippedPairFraction == 0)
+  }
+
+  @Test(arguments: shapes)
+  func theLossIsThatOfTheTrajectoriesWithARewardAlone(trajectoryCount: Int, stepCount: Int) throws {
+    var prompt = Prompt(trajectoryCount: trajectoryCount + 2, stepCount: stepCount, seed: 12)
+    if trajectoryCount > 2 { prompt.rewards[3] = prompt.rewards[2] }
+    // The first and the last are missing.
+    let kept = Array(1...trajectoryCount)
+    var rest = Prompt(trajectoryCount: trajectoryCount, stepCount: stepCount, seed: 0)
+    rest.trained = prompt.trained.reordered(kept)
+    rest.old = prompt.old.reordered(kept)
+    rest.reference = prompt.reference.reordered(kept)
+    rest.rewards = kept.map { prompt.rewards[$0] }
+    prompt.rewards[0] = nil
+    prompt.rewards[trajectoryCount + 1] = nil
+
+    let (objective, expected) = try (prompt.objective(), rest.objective())
+    #expect(objective.loss == expected.loss)
+    #expect(objective.weights.reordered(kept) == expected.weights)
+    for t in 0..<stepCount {
+      #expect(objective.weights[0, t] == 0 && objective.weights[trajectoryCount + 1, t] == 0)
+    }
+    #expect(objective.untiedPairCount == expected.untiedPairCount)
+    #expect(objective.clippedPairFraction == expected.clippedPairFraction)
+    // Pairs that are left out for a missing reward are not tied.
+    let pairCount = Double((trajectoryCount + 2) * (trajectoryCount + 1) / 2)
+    #expect(objective.tiedPairFraction == (trajectoryCount > 2 ? 1 / pairCount : 0))
+  }
+
+  @Test func weightsAreTheDerivativesOfTheLossWithMissingRewardsToo() throws {
+    var prompt = Prompt(trajectoryCount: 7, stepCount: 3, seed: 13)
+    prompt.rewards[2] = nil
+    prompt.rewards[5] = nil
+    let objective = try prompt.objective()
+    #expect(objective.untiedPairCount == 10)
+    let nudge = 1e-6
+    for i in 0..<7 {
+      for t in 0..<3 {
+        var (above, below) = (prompt, prompt)
+        above.trained[i, t] += nudge
+        below.trained[i, t] -= nudge
+        let slope = try (above.objective().loss - below.objective().loss) / (2 * nudge)
+        #expect(isClose(slope, objective.weights[i, t], within: 1e-7), "trajectory \(i), step \(t)")
+      }
+    }
+  }
+
+  @Test(arguments: [0, 1])
+  func aPromptWithoutAPairOfRewardsContributesNothing(knownCount: Int) throws {
+    var prompt = Prompt(trajectoryCount: 4, stepCount: 2, seed: 14)
+    prompt.rewards = (0..<4).map { $0 < knownCount ? 1 : nil }
+    let objective = try prompt.objective()
+    #expect(objective.loss == 0)
+    #expect(objective.weights.values.allSatisfy { $0 == 0 })
+    #expect(objective.untiedPairCount == 0)
+    #expect(objective.tiedPairFraction == 0)
   }
 
   // beta_mean = D beta_sum, eps_mean = eps_sum / D: the loss is a D^2-th and so are the weights

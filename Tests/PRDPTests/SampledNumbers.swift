@@ -39,9 +39,9 @@ extension StepMatrix {
     }
   }
 
-  /// The trajectories in another order.
+  /// Those trajectories, in another order.
   func reordered(_ order: [Int]) -> StepMatrix {
-    StepMatrix(trajectoryCount: trajectoryCount, stepCount: stepCount) { self[order[$0], $1] }
+    StepMatrix(trajectoryCount: order.count, stepCount: stepCount) { self[order[$0], $1] }
   }
 }
 
@@ -50,7 +50,7 @@ struct Prompt {
   var trained: StepMatrix
   var old: StepMatrix
   var reference: StepMatrix
-  var rewards: [Double]
+  var rewards: [Double?]
 
   /// Log-ratios about as large as the reward targets at beta 1, so that both branches occur.
   init(trajectoryCount: Int, stepCount: Int, seed: UInt64) {

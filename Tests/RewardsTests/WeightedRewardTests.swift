@@ -3,12 +3,14 @@ import Testing
 
 @testable import Rewards
 
-/// Gives the scores it was made with, whatever it is shown.
+/// Gives the scores it was made with, whatever it is shown; `nil` for a missing one.
 private struct FixedReward: Reward {
   let name: String
-  let scores: [Double]
+  let scores: [Double?]
 
-  func score(_ images: [Image], prompts: [String]) -> [Double] { scores }
+  func score(_ images: [Image], prompts: [String]) -> [Score] {
+    scores.map { $0.map(Score.value) ?? .missing(reason: "\(name) is asleep") }
+  }
 }
 
 private let image = Image(width: 1, height: 1, pixels: [0, 0, 0])
@@ -19,19 +21,30 @@ private let image = Image(width: 1, height: 1, pixels: [0, 0, 0])
       .init(FixedReward(name: "a", scores: [1, 2]), weight: 10),
       .init(FixedReward(name: "b", scores: [4, -8]), weight: 0.5),
     ])
-    #expect(try reward.score([image, image], prompts: ["x", "y"]) == [12, 16])
+    let scores = try reward.scores(of: [image, image], prompts: ["x", "y"])
+    #expect(scores.sums == [12, 16])
+    #expect(scores.components == [[.value(1), .value(2)], [.value(4), .value(-8)]])
     #expect(reward.name == "10.0 * a + 0.5 * b")
   }
 
   @Test func noImagesHaveNoScores() throws {
     let reward = try WeightedReward([.init(FixedReward(name: "a", scores: []), weight: 1)])
-    #expect(try reward.score([], prompts: []).isEmpty)
+    #expect(try reward.scores(of: [], prompts: []).sums.isEmpty)
   }
 
-  @Test func aSumOfSumsIsAReward() throws {
-    let inner = try WeightedReward([.init(FixedReward(name: "a", scores: [3]), weight: 2)])
-    let outer = try WeightedReward([.init(inner, weight: -1)])
-    #expect(try outer.score([image], prompts: ["x"]) == [-6])
+  @Test func anImageWithoutOneOfTheScoresHasNoSumAndKeepsTheOthers() throws {
+    let reward = try WeightedReward([
+      .init(FixedReward(name: "a", scores: [1, nil, 3, nil]), weight: 10),
+      .init(FixedReward(name: "b", scores: [4, 5, nil, nil]), weight: 0),
+    ])
+    let images = Array(repeating: image, count: 4)
+    let scores = try reward.scores(of: images, prompts: ["w", "x", "y", "z"])
+    // Even one that is multiplied by 0.
+    #expect(scores.sums == [10, nil, nil, nil])
+    #expect(scores.components[0].map(\.value) == [1, nil, 3, nil])
+    #expect(scores.components[1].map(\.value) == [4, 5, nil, nil])
+    #expect(scores.components[0][1].missingReason == "a is asleep")
+    #expect(scores.components[0][0].missingReason == nil)
   }
 
   @Test(
@@ -66,8 +79,8 @@ private let image = Image(width: 1, height: 1, pixels: [0, 0, 0])
         .scoreNotFinite(
           reward: "1.0 * a + 1e+300 * b", imageIndex: 0, prompt: "x", score: .infinity)
       ),
-    ] as [(String, [Double], Double, RewardError)])
-  func badScoresAreRefused(what: String, scores: [Double], weight: Double, error: RewardError)
+    ] as [(String, [Double?], Double, RewardError)])
+  func badScoresAreRefused(what: String, scores: [Double?], weight: Double, error: RewardError)
     throws
   {
     let reward = try WeightedReward([
@@ -75,14 +88,14 @@ private let image = Image(width: 1, height: 1, pixels: [0, 0, 0])
       .init(FixedReward(name: "b", scores: scores), weight: weight),
     ])
     #expect(throws: error, "\(what)") {
-      try reward.score([image, image], prompts: ["x", "y"])
+      try reward.scores(of: [image, image], prompts: ["x", "y"])
     }
   }
 
   @Test func aScoreThatIsNotANumberIsRefused() throws {
     let reward = try WeightedReward([.init(FixedReward(name: "a", scores: [.nan]), weight: 1)])
     let error = #expect(throws: RewardError.self) {
-      try reward.score([image], prompts: ["x"])
+      try reward.scores(of: [image], prompts: ["x"])
     }
     #expect(
       error?.description
@@ -93,7 +106,7 @@ private let image = Image(width: 1, height: 1, pixels: [0, 0, 0])
   @Test func promptsMustBeAsManyAsImages() throws {
     let reward = try WeightedReward([.init(FixedReward(name: "a", scores: [1]), weight: 1)])
     #expect(throws: RewardError.promptCount(reward: "1.0 * a", imageCount: 1, promptCount: 2)) {
-      try reward.score([image], prompts: ["x", "y"])
+      try reward.scores(of: [image], prompts: ["x", "y"])
     }
   }
 

@@ -7,7 +7,7 @@ import Testing
   private let reward = SceneAlignmentReward()
 
   private func score(_ image: Image, _ scene: Scene) throws -> Double {
-    try reward.score([image], prompts: [scene.caption(.plain)])[0]
+    try reward.alignments(of: [image], prompts: [scene.caption(.plain)])[0]
   }
 
   /// The scores of `count` random scenes against pictures that `picture` makes of them.
@@ -224,10 +224,11 @@ import Testing
   @Test func bothTemplatesAndRepeatedCallsGiveTheSameScore() throws {
     let scenes = TestScenes.sample(4, key: 11)
     let images = scenes.map { TestScenes.picture(of: $0, key: 0).blurred(1.5) }
-    let plain = try reward.score(images, prompts: scenes.map { $0.caption(.plain) })
-    let picture = try reward.score(images, prompts: scenes.map { $0.caption(.picture) })
+    let plain = try reward.alignments(of: images, prompts: scenes.map { $0.caption(.plain) })
+    let picture = try reward.alignments(of: images, prompts: scenes.map { $0.caption(.picture) })
     #expect(plain == picture)
-    #expect(plain == (try reward.score(images, prompts: scenes.map { $0.caption(.plain) })))
+    #expect(
+      plain == (try reward.alignments(of: images, prompts: scenes.map { $0.caption(.plain) })))
     #expect(reward.name == "scene-alignment")
   }
 
@@ -243,7 +244,7 @@ import Testing
       }
     }
     let large = Image(width: 64 * factor, height: 64 * factor, pixels: pixels)
-    let scores = try reward.score([small, large], prompts: [caption, caption])
+    let scores = try reward.alignments(of: [small, large], prompts: [caption, caption])
     #expect(scores[0] > 0.9)
     #expect(scores[0] == scores[1])
   }
@@ -265,7 +266,7 @@ import Testing
     ]
     for (images, prompts, text) in cases {
       let error = #expect(throws: SceneError.self) {
-        try reward.score(images, prompts: prompts)
+        try reward.alignments(of: images, prompts: prompts)
       }
       #expect(error?.description == text)
     }

@@ -82,8 +82,20 @@ private struct BrokenDevice: NoisePredictor {
 private struct FailingReward: Reward {
   let name = "failing"
 
-  func score(_ images: [Image], prompts: [String]) throws -> [Double] {
+  func score(_ images: [Image], prompts: [String]) throws -> [Score] {
     throw TensorError.invalid(operation: "score", operands: [], reason: "the service is gone")
+  }
+}
+
+/// Gives no score for some images of each prompt.
+private struct ForgetfulReward: Reward {
+  let name = "forgetful"
+  let missingCount: Int
+
+  func score(_ images: [Image], prompts: [String]) -> [Score] {
+    images.indices.map { index in
+      index < missingCount ? .missing(reason: "forgotten") : .value(Double(index))
+    }
   }
 }
 
@@ -156,6 +168,36 @@ let trainerChecks = [
     findings.expect(reason.contains("the service is gone"), equals: true, reason)
     findings.expect(
       reason.hasPrefix("rank \(world.size - 1)"), equals: world.size > 1, "who: \(reason)")
+  },
+  RankCheck("scoresThatAreMissingOnOneRankAreLeftOutOnAll") { world, findings in
+    let trainer = try trainer(world) { $0.scoring.maxMissingFraction = 0.3 }
+    let isLast = world.rank == world.size - 1
+    trainer.reward = try WeightedReward([
+      .init(ForgetfulReward(missingCount: isLast ? 1 : 0), weight: 1)
+    ])
+    let records = try trainer.runEpoch()
+    // Images 0 to 3 score 0 to 3, and one of each of the last rank's prompts is missing.
+    let count = Int(try world.allGather(Int64(trainer.share.range.count))[world.size - 1])
+    findings.expect(records.map(\.missingScores), equals: [count, count], "missing")
+    let mean = (Double(5 - count) * 6 + Double(count) * 6) / Double(20 - count)
+    findings.expect(abs(records[0].rewardMean - mean) < 1e-12, equals: true, "the mean of the rest")
+    let component = records[0].components["forgetful"]?.wrappedValue ?? 0
+    findings.expect(abs(component - mean) < 1e-12, equals: true, "the component's")
+  },
+  RankCheck("tooManyMissingScoresOnOneRankEndTheRunOnAll") { world, findings in
+    let trainer = try trainer(world) { $0.scoring.maxMissingFraction = 0.05 }
+    let isLast = world.rank == world.size - 1
+    trainer.reward = try WeightedReward([
+      .init(ForgetfulReward(missingCount: isLast ? 3 : 0), weight: 1)
+    ])
+    guard case .failed(let reason, let status) = try trainer.run() else {
+      return findings.expect("a run to its end", equals: "a failure", "outcome")
+    }
+    findings.expect(status, equals: 1, "exit status")
+    findings.expect(reason.contains("of 20 images of epoch 1 have no score"), equals: true, reason)
+    let cause = (world.size > 1 ? "rank \(world.size - 1): " : "; ") + "forgetful: forgotten"
+    findings.expect(reason.contains(cause), equals: true, reason)
+    findings.expect(trainer.state.step, equals: 0, "steps taken")
   },
   RankCheck("aNumberThatIsNoneOnOneRankEndsTheRunOnAll") { world, findings in
     let trainer = try trainer(world)

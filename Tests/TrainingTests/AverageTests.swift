@@ -60,7 +60,7 @@ import Torch
 private struct FirstLevelReward: Reward {
   let name = "first level"
 
-  func score(_ images: [Image], prompts: [String]) -> [Double] {
-    images.map { Double($0.pixels[0]) }
+  func score(_ images: [Image], prompts: [String]) -> [Score] {
+    images.map { .value(Double($0.pixels[0])) }
   }
 }

@@ -21,7 +21,7 @@ import Testing
   }
 
   enum Rewards: Sendable {
-    case distinct, someTied, correctness
+    case distinct, someTied, someMissing, correctness
   }
 
   static let cases = [
@@ -31,6 +31,9 @@ import Testing
     DumpCase(
       name: "full-sum", training: .full, reduction: .sum, guidance: 1, rewards: .distinct,
       epochs: 1, clipRange: 0.8),
+    DumpCase(
+      name: "missing", training: .lora, reduction: .sum, guidance: 1, rewards: .someMissing,
+      epochs: 2, clipRange: 0.2),
     DumpCase(
       name: "lora-sum", training: .lora, reduction: .sum, guidance: 3, rewards: .someTied,
       epochs: 2, clipRange: 0.1),
@@ -123,9 +126,12 @@ import Testing
     switch dumpCase.rewards {
     case .distinct: reward = HandMadeReward(scores: [0.1, 0.7, 0.2, 0.9])
     case .someTied: reward = HandMadeReward(scores: [0.5, 0, 0.5, 1])
+    case .someMissing:
+      reward = HandMadeReward(scores: [0.1, nil, 0.9, 0.4])
+      configuration.scoring.maxMissingFraction = 0.25
     case .correctness:
       reward = nil
-      configuration.rewards = [.init(name: "scene-correct")]
+      configuration.rewards = [.init(.sceneCorrect)]
     }
     let (outcome, lines) = try DebugFixture.run(
       configuration, reward: reward, dumpFolder: "\(folder)/\(dumpCase.name)")
@@ -135,12 +141,13 @@ import Testing
     let clipped = try #require(record["clipFraction"] as? Double)
     let tied = try #require(record["tiedPairFraction"] as? Double)
     switch dumpCase.rewards {
-    case .distinct: #expect(tied == 0)
+    case .distinct, .someMissing: #expect(tied == 0)
     case .someTied: #expect(tied == 1.0 / 6)
     case .correctness:
       #expect(tied == 1)
       #expect(
-        lines.contains("note: all rewards of a prompt are equal in step 3: its gradient is 0"))
+        lines.contains(
+          "note: all rewards of a prompt are equal or missing in step 3: its gradient is 0"))
     }
     if tied < 1 { #expect((0.2...0.8).contains(clipped), "\(dumpCase.name): \(clipped)") }
   }

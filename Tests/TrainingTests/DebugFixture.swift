@@ -94,9 +94,12 @@ enum DebugFixture {
 /// Scores by place, whatever the images: with ties and without.
 struct HandMadeReward: Reward {
   let name = "hand-made"
-  let scores: [Double]
+  /// `nil` for a missing one.
+  let scores: [Double?]
 
-  func score(_ images: [Image], prompts: [String]) -> [Double] {
-    images.indices.map { scores[$0 % scores.count] }
+  func score(_ images: [Image], prompts: [String]) -> [Score] {
+    images.indices.map { index in
+      scores[index % scores.count].map(Score.value) ?? .missing(reason: "none by hand")
+    }
   }
 }

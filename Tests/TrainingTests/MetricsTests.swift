@@ -10,15 +10,17 @@ struct MetricsTests {
     return .step(
       MetricsRecord.Step(
         epoch: 1, inner: 1, step: step, loss: loss, gradientNorm: 2, clipFraction: 0,
-        tiedPairFraction: 0.125, rewardMean: 0.7, rewardDeviation: 0.1, kl: 0, klAllSteps: 0,
+        tiedPairFraction: 0.125, rewardMean: 0.7, rewardDeviation: 0.1,
+        components: ["pick": JSONNumber(wrappedValue: 0.2), "b": JSONNumber(wrappedValue: .nan)],
+        missingScores: 3, kl: 0, klAllSteps: 0,
         learningRate: 5e-05, images: 128, seconds: seconds))
   }
 
   private func evaluation(step: Int, _ phase: EvaluationPhase) -> MetricsRecord {
     .evaluation(
       MetricsRecord.Evaluation(
-        epoch: 0, step: step, set: "unseen", reward: 0.7, count: 512, standardError: 0.005,
-        phase: phase))
+        epoch: 0, step: step, set: "unseen", reward: 0.7, components: [:], count: 512,
+        missingScores: 0, standardError: 0.005, phase: phase))
   }
 
   @Test func aRecordIsACompactLine() throws {
@@ -30,11 +32,11 @@ struct MetricsTests {
       // Read while the writer is open: a line is there as soon as it is written.
       #expect(
         try text(of: path) == """
-          {"count":512,"epoch":0,"kind":"evaluation","phase":"before","reward":0.7,\
-          "set":"unseen","standardError":0.005,"step":0}
-          {"clipFraction":0,"epoch":1,"gradientNorm":2,"images":128,"inner":1,"kind":"step",\
-          "kl":0,"klAllSteps":0,"learningRate":5e-05,"loss":null,"rewardDeviation":0.1,\
-          "rewardMean":0.7,"seconds":{"communicate":0,"gradient":0,"reference":0,"reward":0,\
+          {"components":{},"count":512,"epoch":0,"kind":"evaluation","missingScores":0,\
+          "phase":"before","reward":0.7,"set":"unseen","standardError":0.005,"step":0}
+          {"clipFraction":0,"components":{"b":null,"pick":0.2},"epoch":1,"gradientNorm":2,"images":128,"inner":1,"kind":"step",\
+          "kl":0,"klAllSteps":0,"learningRate":5e-05,"loss":null,"missingScores":3,\
+          "rewardDeviation":0.1,"rewardMean":0.7,"seconds":{"communicate":0,"gradient":0,"reference":0,"reward":0,\
           "sample":1.5,"update":0},"step":1,"tiedPairFraction":0.125}
 
           """)

@@ -123,13 +123,13 @@ import Testing
       self.count = count
     }
 
-    func score(_ images: [Image], prompts: [String]) -> [Double] {
+    func score(_ images: [Image], prompts: [String]) -> [Score] {
       let scored = counter.withLock { counter in
         counter += 1
         return counter
       }
       if scored == count { stop.raise() }
-      return images.indices.map { Double($0 % 3) }
+      return images.indices.map { .value(Double($0 % 3)) }
     }
   }
 
@@ -159,9 +159,9 @@ import Testing
     let name = "usurping"
     let folder: RunFolder
 
-    func score(_ images: [Image], prompts: [String]) throws -> [Double] {
+    func score(_ images: [Image], prompts: [String]) throws -> [Score] {
       _ = try RunOwner(takingOver: folder)
-      return images.indices.map { Double($0 % 3) }
+      return images.indices.map { .value(Double($0 % 3)) }
     }
   }
 

@@ -88,13 +88,13 @@ class Dump:
 # (a) The loss, from log-probabilities and rewards.
 
 def prompt_loss(log_probabilities, old, reference, rewards, beta, clip_range):
-    """The mean over the pairs of unequal rewards of max(e^2, clipped e^2)."""
+    """The mean over the pairs of known, unequal rewards of max(e^2, clipped e^2)."""
     delta = log_probabilities - old
     ratio = (log_probabilities - reference).mean(1)
     clipped_ratio = (old - reference + delta.clamp(-clip_range, clip_range)).mean(1)
     terms = []
     for i, j in itertools.combinations(range(len(rewards)), 2):
-        if rewards[i] == rewards[j]:
+        if rewards[i] == rewards[j] or rewards[i].isnan() or rewards[j].isnan():
             continue
         target = (rewards[i] - rewards[j]) / beta
         terms.append(torch.maximum((ratio[i] - ratio[j] - target) ** 2,
@@ -117,8 +117,9 @@ def check_loss(dump, table):
     table.add("w_it, against autograd in float64", relative(dump["weights"], trained.grad), 1e-6)
     clipped = ((trained - old).abs() >= settings["clipRange"]).double().mean().item()
     ties = (dump["rewards"][:, :, None] == dump["rewards"][:, None, :]).double()
+    ties.diagonal(dim1=1, dim2=2).zero_()
     count = axes["B"]
-    tied = ((ties.sum((1, 2)) - count) / (count * (count - 1))).mean().item()
+    tied = (ties.sum((1, 2)) / (count * (count - 1))).mean().item()
     table.add("fraction of clipped log-ratios", abs(clipped - dump.record["clipFraction"]), 1e-12)
     table.add("fraction of tied pairs", abs(tied - dump.record["tiedPairFraction"]), 1e-12)
     return f"{clipped:.2f} of the log-ratios clipped, {tied:.2f} of the pairs tied"

@@ -21,11 +21,13 @@ import Rewards
 /// over union. It counts by how much better the asked shape fits than the likest other, so that a
 /// circle gets no credit for a hexagon though they overlap by nine tenths.
 public struct SceneAlignmentReward: Reward {
-  /// `scene-alignment`
-  public let name = "scene-alignment"
+  /// `scene-alignment` where no other is given.
+  public let name: String
 
   /// The reward; it has no settings.
-  public init() {}
+  public init(name: String = "scene-alignment") {
+    self.name = name
+  }
 
   /// Refuses a prompt that is no caption of a scene.
   ///
@@ -34,11 +36,18 @@ public struct SceneAlignmentReward: Reward {
     _ = try Scene(caption: prompt)
   }
 
-  /// One score in [0, 1] for each picture; larger ones are looked at as 64 by 64.
+  /// The alignment of each picture; none is ever missing.
+  ///
+  /// - Throws: As ``alignments(of:prompts:)``.
+  public func score(_ images: [Image], prompts: [String]) throws -> [Score] {
+    try alignments(of: images, prompts: prompts).map(Score.value)
+  }
+
+  /// A number in [0, 1] for each picture; larger ones are looked at as 64 by 64.
   ///
   /// - Throws: `SceneError` where a picture is no square of a multiple of 64 pixels, the counts
   ///   differ or a prompt is no caption of a scene.
-  public func score(_ images: [Image], prompts: [String]) throws -> [Double] {
+  public func alignments(of images: [Image], prompts: [String]) throws -> [Double] {
     guard images.count == prompts.count else {
       throw SceneError.promptCount(imageCount: images.count, promptCount: prompts.count)
     }

@@ -25,7 +25,7 @@ final class DebugInspector: StepInspector {
       rollouts.flatMap {
         $0.old.values + $0.reference.values + [$0.kl.trainedSteps, $0.kl.allSteps]
       })
-    try checkFinite("rewards, \(epoch)", rollouts.flatMap(\.rewards))
+    try checkFinite("rewards, \(epoch)", rollouts.flatMap { $0.rewards.compactMap(\.self) })
 
     let first = rollouts[0]
     let (again, _) = try trainer.sampler.sample(
@@ -56,7 +56,7 @@ final class DebugInspector: StepInspector {
     // Of a loss that is 0 whatever the policy does, differences would tell nothing.
     let untied = step.objectives.firstIndex { $0.untiedPairCount > 0 }
     if untied == nil {
-      checks.note("all rewards of a prompt are equal in \(name): its gradient is 0")
+      checks.note("all rewards of a prompt are equal or missing in \(name): its gradient is 0")
     }
     let (passA, passB) = try bothPasses(trainer, step)
     try checks.check(

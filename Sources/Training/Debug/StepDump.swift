@@ -149,8 +149,9 @@ final class StepDump {
     add(
       "rewards", "[N, B]",
       try Tensor(
-        step.rollouts.flatMap(\.rewards),
-        shape: [step.rollouts.count, step.rollouts[0].rewards.count]), "r, raw")
+        step.rollouts.flatMap(\.rewards.withNaN),
+        shape: [step.rollouts.count, step.rollouts[0].rewards.count]),
+      "r, raw; NaN where the score is missing, and no pair has that image")
     add(
       "weights", "[N, B, S]",
       try .concatenated(

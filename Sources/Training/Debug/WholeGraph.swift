@@ -37,23 +37,26 @@ extension PolicyGradient {
   }
 }
 
-/// PRDP's loss of one prompt, by its definition and in tensor operations alone; `nil` where all
-/// pairs are tied.
+/// PRDP's loss of one prompt, by its definition and in tensor operations alone; `nil` where no
+/// pair has known and unequal rewards.
 ///
 /// - Parameter logProbabilities: l, [B, S].
 /// - Source: arXiv 2402.08714v2, equations 15 to 21.
 func recordedLoss(
-  _ logProbabilities: Tensor, old: StepMatrix, reference: StepMatrix, rewards: [Double],
+  _ logProbabilities: Tensor, old: StepMatrix, reference: StepMatrix, rewards: [Double?],
   _ configuration: PRDPConfiguration
 ) throws -> Tensor? {
   let trajectories = rewards.indices
   let pairs = trajectories.flatMap { i in
-    trajectories[(i + 1)...].filter { rewards[i] != rewards[$0] }.map { (i, $0) }
+    trajectories[(i + 1)...].compactMap { j -> (i: Int, j: Int, gap: Double)? in
+      guard let one = rewards[i], let other = rewards[j], one != other else { return nil }
+      return (i, j, one - other)
+    }
   }
   guard !pairs.isEmpty else { return nil }
   let device = logProbabilities.device
   let targets = try Tensor(
-    pairs.map { (rewards[$0] - rewards[$1]) / configuration.beta }, shape: [pairs.count]
+    pairs.map { $0.gap / configuration.beta }, shape: [pairs.count]
   ).to(device)
   let (old, reference) = (try old.tensor().to(device), try reference.tensor().to(device))
   let delta = try logProbabilities - old
@@ -62,7 +65,7 @@ func recordedLoss(
   /// The squared errors of the pairs' differences: [P].
   func squaredErrors(_ logRatios: Tensor) throws -> Tensor {
     let means = try logRatios.mean(axes: [1])
-    return try (means.selecting(pairs.map(\.0)) - means.selecting(pairs.map(\.1)) - targets)
+    return try (means.selecting(pairs.map(\.i)) - means.selecting(pairs.map(\.j)) - targets)
       .squared()
   }
   let free = try squaredErrors(logProbabilities - reference)

@@ -15,7 +15,7 @@ extension Pretraining {
     let images = try withoutGradient {
       try model.images(of: model.autoencoder.encode(batch.pictureTensor(on: device)).mean * scale)
     }
-    let scores = try SceneAlignmentReward().score(images, prompts: batch.captions)
+    let scores = try SceneAlignmentReward().alignments(of: images, prompts: batch.captions)
     try log(
       PretrainingRecord(
         stage: "autoencoder", step: step,
@@ -35,7 +35,7 @@ extension Pretraining {
         model: model, plan: SamplingPlan(model.scheduler, stepCount: 10, eta: 1),
         guidanceScale: guidance, batchCount: 64
       ).images(prompts: prompts, seeds: prompts.indices.map { UInt64($0) })
-      let scores = try reward.score(images, prompts: prompts)
+      let scores = try reward.alignments(of: images, prompts: prompts)
       alignment[index] = scores.reduce(0, +) / Double(scores.count)
       if guidance == 3 {
         try saveGrid(images, prompts, name: "step-\(step)")

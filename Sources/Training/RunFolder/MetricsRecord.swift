@@ -24,10 +24,14 @@ enum MetricsRecord: Encodable, Sendable {
     @JSONNumber var clipFraction: Double
     /// The part, 0 to 1, of pairs with equal reward, which are left out.
     @JSONNumber var tiedPairFraction: Double
-    /// The mean reward of the epoch's images.
+    /// The mean reward of the epoch's images that have one.
     @JSONNumber var rewardMean: Double
-    /// The standard deviation of the rewards of the epoch's images.
+    /// The standard deviation of the rewards of those images.
     @JSONNumber var rewardDeviation: Double
+    /// The mean of what each reward says of the epoch's images, raw, by its name.
+    var components: [String: JSONNumber]
+    /// The epoch's images without a reward.
+    var missingScores: Int
     /// The divergence from the reference in nats, over the time steps that are trained.
     @JSONNumber var kl: Double
     /// The divergence from the reference in nats, over all time steps.
@@ -66,10 +70,14 @@ enum MetricsRecord: Encodable, Sendable {
     var step: Int
     /// The set's name.
     var set: String
-    /// The mean over the images.
+    /// The mean over the images that have one.
     @JSONNumber var reward: Double
+    /// The mean of what each reward says of the images, raw, by its name.
+    var components: [String: JSONNumber]
     /// The number of images.
     var count: Int
+    /// Those without a reward.
+    var missingScores: Int
     /// The standard error of the mean.
     @JSONNumber var standardError: Double
     /// Where in the run.

@@ -2,25 +2,19 @@ import ClusterConfiguration
 import Rewards
 import Scenes
 
-/// The rewards that a configuration can name.
-public enum RewardRegistry {
-  private static let rewards: [any Reward] = [SceneAlignmentReward(), SceneCorrectReward()]
-
-  /// The names by which a configuration asks for them.
-  public static var names: [String] { rewards.map(\.name) }
-
-  /// The weighted sum that the terms of a configuration ask for.
+/// Makes the rewards that a configuration asks for.
+enum RewardRegistry {
+  /// The weighted sum of them.
   ///
-  /// - Throws: ``TrainingError`` for a name that is not known; `RewardError`.
+  /// - Throws: `RewardError`, and what their kinds throw.
   static func reward(_ terms: [RunConfiguration.Reward]) throws -> WeightedReward {
-    try WeightedReward(
-      terms.map { term in
-        guard let reward = rewards.first(where: { $0.name == term.name }) else {
-          throw TrainingError(
-            "rewards", expected: "one of \(names.joined(separator: ", "))",
-            found: term.name)
-        }
-        return WeightedReward.Term(reward, weight: term.weight)
-      })
+    try WeightedReward(terms.map { .init(try reward($0), weight: $0.weight) })
+  }
+
+  private static func reward(_ term: RunConfiguration.Reward) throws -> any Reward {
+    switch term.kind {
+    case .sceneAlignment: SceneAlignmentReward(name: term.name)
+    case .sceneCorrect: SceneCorrectReward(name: term.name)
+    }
   }
 }

@@ -15,7 +15,7 @@ extension Rollout {
 
   /// The parts that are saved, named `<position>.latents` and so on.
   private enum Part: String {
-    case latents, old, reference, kl, rewards
+    case latents, old, reference, kl, rewards, components
 
     func name(at position: Int) -> String { "\(position).\(rawValue)" }
   }
@@ -31,7 +31,10 @@ extension Rollout {
       parameter(.old, try Tensor(old.values, shape: shape)),
       parameter(.reference, try Tensor(reference.values, shape: shape)),
       parameter(.kl, try Tensor([kl.trainedSteps, kl.allSteps], shape: [2])),
-      parameter(.rewards, try Tensor(rewards, shape: [rewards.count])),
+      parameter(.rewards, try Tensor(rewards.withNaN, shape: [rewards.count])),
+      parameter(
+        .components,
+        try Tensor(components.flatMap(\.withNaN), shape: [components.count, rewards.count])),
     ]
   }
 
@@ -63,6 +66,31 @@ extension Rollout {
       latents: try tensor(.latents, latentsShape), old: try matrix(.old),
       reference: try matrix(.reference),
       kl: KLDivergence(trainedSteps: kl[0], allSteps: kl[1]),
-      rewards: try tensor(.rewards, [trajectoryCount]).values())
+      rewards: [Double?](withNaN: try tensor(.rewards, [trajectoryCount]).values()),
+      components: try Self.components(at: position, of: file, trajectoryCount))
+  }
+
+  /// Earlier releases saved none.
+  private static func components(
+    at position: Int, of file: SafetensorsFile, _ trajectoryCount: Int
+  ) throws -> [[Double?]] {
+    let name = Part.components.name(at: position)
+    guard let info = file.info(name), let count = info.shape.first, count > 0 else { return [] }
+    let values: [Double] = try Tensor.read(name, shape: [count, trajectoryCount], from: file)
+      .values()
+    return (0..<count).map {
+      [Double?](withNaN: values[$0 * trajectoryCount..<($0 + 1) * trajectoryCount])
+    }
+  }
+}
+
+/// Missing scores where there is room for numbers alone: in a tensor, and on the way between ranks.
+extension [Double?] {
+  /// The numbers, NaN for each that is missing; no score is.
+  var withNaN: [Double] { map { $0 ?? .nan } }
+
+  /// The numbers, of which each NaN is a missing one.
+  init(withNaN values: some Sequence<Double>) {
+    self = values.map { $0.isNaN ? nil : $0 }
   }
 }

@@ -20,8 +20,14 @@ struct Rollout {
   let reference: StepMatrix
   /// The KL divergence of the old policy from the reference, in nats, a mean over trajectories.
   let kl: KLDivergence
-  /// r, raw: [B].
-  var rewards: [Double]
+  /// r, raw, `nil` where a score is missing: [B]; empty before they are scored.
+  var rewards: [Double?]
+  /// What each term of the reward says, raw: [terms][B]; empty where an earlier release saved the
+  /// rollout.
+  var components: [[Double?]]
+
+  /// Images without a reward.
+  var missingCount: Int { rewards.count { $0 == nil } }
 }
 
 /// A KL divergence from the reference policy along trajectories, in nats.

@@ -55,7 +55,7 @@ struct RolloutSampler {
         latents: try Tensor.concatenated(latents).reshaped([latents.count] + last.shape),
         old: log.matrix(\.old, of: trainedSteps, scale: reductionScale),
         reference: log.matrix(\.reference, of: trainedSteps, scale: reductionScale),
-        kl: log.kl(trainedSteps: trainedSteps), rewards: [])
+        kl: log.kl(trainedSteps: trainedSteps), rewards: [], components: [])
       return (rollout, try policy.model.images(of: last))
     }
   }

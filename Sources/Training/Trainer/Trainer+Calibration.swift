@@ -27,7 +27,7 @@ extension Trainer {
     let rows: [[Double]] = try communicator.agreed {
       try rollouts.map { rollout in
         let moved = try policyGradient.logProbabilities(of: rollout)
-        return rollout.rewards + zip(moved.values, rollout.old.values).map { $0 - $1 }
+        return rollout.rewards.withNaN + zip(moved.values, rollout.old.values).map { $0 - $1 }
       }
     }
     let trajectoryCount = configuration.method.imagesPerPrompt
@@ -38,7 +38,7 @@ extension Trainer {
       try Calibration(
         samples: table.map { row in
           Calibration.Samples(
-            rewards: Array(row.prefix(trajectoryCount)),
+            rewards: [Double?](withNaN: row.prefix(trajectoryCount)),
             logRatios: StepMatrix(
               trajectoryCount: trajectoryCount, stepCount: stepCount,
               values: Array(row.dropFirst(trajectoryCount))))

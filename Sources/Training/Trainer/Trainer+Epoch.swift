@@ -19,11 +19,12 @@ extension Trainer {
     let sampleStart = ContinuousClock.now
     inFlight = try communicator.agreed(drawRollouts)
     time.noteLongPart(seconds: (ContinuousClock.now - sampleStart) / .seconds(1))
+    if state.inner == 0 { try checkMissingScores() }
     try checkIn()
     let rollouts = inFlight
     try inspector?.trajectoriesAreDrawn(self, rollouts)
     let sampling = try SamplingStatistics(
-      rollouts, promptCount: promptCount, share, communicator)
+      rollouts, termCount: reward.terms.count, promptCount: promptCount, share, communicator)
     guard sampling.kl.allSteps.isFinite else {
       throw NumericalFailure.kl(value: "\(sampling.kl.allSteps)", epoch: state.epoch + 1)
     }
@@ -56,7 +57,9 @@ extension Trainer {
         epoch: state.epoch + 1, inner: inner + 1, step: state.step, loss: statistics.loss,
         gradientNorm: gradientNorm, clipFraction: statistics.clipFraction,
         tiedPairFraction: statistics.tiedPairFraction, rewardMean: sampling.rewardMean,
-        rewardDeviation: sampling.rewardDeviation, kl: sampling.kl.trainedSteps,
+        rewardDeviation: sampling.rewardDeviation,
+        components: namedComponents(sampling.componentMeans),
+        missingScores: sampling.missingCount, kl: sampling.kl.trainedSteps,
         klAllSteps: sampling.kl.allSteps,
         learningRate: optimizer.coefficients.learningRate, images: imageCount,
         seconds: MetricsRecord.Seconds(timer.take()))
@@ -83,22 +86,48 @@ extension Trainer {
     inFlight = []
   }
 
+  /// Images of an epoch, over all ranks.
+  private var epochImageCount: Int {
+    configuration.method.promptsPerEpoch * configuration.method.imagesPerPrompt
+  }
+
+  /// Refuses an epoch with too many images that have no score. Collective.
+  private func checkMissingScores() throws {
+    try checkMissingScores(
+      missingScores, count: inFlight.reduce(0) { $0 + $1.missingCount }, of: epochImageCount,
+      in: "epoch \(state.epoch + 1)")
+  }
+
+  /// What each term of the reward says on average, by its name.
+  func namedComponents(_ means: [Double]) -> [String: JSONNumber] {
+    Dictionary(
+      uniqueKeysWithValues: zip(reward.terms, means).map {
+        ($0.reward.name, JSONNumber(wrappedValue: $1))
+      })
+  }
+
   /// This rank's share of the epoch's trajectories, scored; not all of it where this rank wants the
-  /// run to stop.
+  /// run to stop, or lacks more scores than an epoch may.
   func drawRollouts() throws -> [Rollout] {
     let positions = share.positions(inEpoch: state.epoch)
     var rollouts = inFlight
     let drawn = Set(rollouts.map(\.position))
+    missingScores = MissingScores()
+    var missingCount = rollouts.reduce(0) { $0 + $1.missingCount }
     begin("sampling", of: positions.count - drawn.count)
     for position in positions where !drawn.contains(position) {
-      if wantsToStop { break }
+      if wantsToStop || isMissingTooMany(missingCount, of: epochImageCount) { break }
       let prompt = prompts.prompts[permutation.index(at: position)]
       var (rollout, images) = try timer.measure(.sample) {
         try sampler.sample(prompt, position: position, policyIsReference: state.step == 0)
       }
-      rollout.rewards = try timer.measure(.reward) {
-        try reward.score(images, prompts: images.map { _ in prompt })
+      let scores = try timer.measure(.reward) {
+        try reward.scores(of: images, prompts: images.map { _ in prompt })
       }
+      missingScores.note(scores, of: reward)
+      rollout.rewards = scores.sums
+      rollout.components = scores.components.map { $0.map(\.value) }
+      missingCount += rollout.missingCount
       rollouts.append(rollout)
       advance()
     }

@@ -27,16 +27,17 @@ extension Trainer {
     try evaluationSets.map { set in
       let start = ContinuousClock.now
       let count = configuration.evaluation.imagesPerSet
-      let (rewards, images) = try scores(
-        of: set, count: count, label: "\(phase.rawValue) \(set.name)")
-      let mean = rewards.reduce(0, +) / Double(count)
+      let drawn = try draw(
+        set, count: count, label: "\(phase.rawValue) \(set.name)", isChecked: true)
+      let rewards = drawn.rewards.compactMap(\.self)
+      let mean = rewards.mean
       let variance =
-        rewards.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(max(1, count - 1))
+        rewards.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(max(1, rewards.count - 1))
       let result = EvaluationResult(
-        set: set.name, reward: mean, standardError: (variance / Double(count)).squareRoot(),
-        count: count)
-      record(result, phase, seconds: (ContinuousClock.now - start) / .seconds(1))
-      try saveGrid(images, rewards, set, phase)
+        set: set.name, reward: mean,
+        standardError: (variance / Double(rewards.count)).squareRoot(), count: count)
+      record(result, drawn, phase, seconds: (ContinuousClock.now - start) / .seconds(1))
+      try saveGrid(drawn, set, phase)
       return result
     }
   }
@@ -45,22 +46,35 @@ extension Trainer {
   func drawGrids() throws {
     try withAverage {
       for set in evaluationSets {
-        let (rewards, images) = try scores(
-          of: set,
+        let drawn = try draw(
+          set,
           count: min(configuration.logging.sampleImages, configuration.evaluation.imagesPerSet),
-          label: "grid \(set.name)")
-        try saveGrid(images, rewards, set, .during)
+          label: "grid \(set.name)", isChecked: false)
+        try saveGrid(drawn, set, .during)
       }
     }
   }
 
-  /// The rewards of `count` images, one for each prompt in order, and on rank 0 the first images.
+  /// Some images of a set, scored; the same on all ranks.
+  private struct DrawnSet {
+    /// The reward of each image, `nil` where it is missing.
+    let rewards: [Double?]
+    /// What each term of the reward says of each, raw: [terms][images].
+    let components: [[Double?]]
+    /// The first images.
+    let shown: [Image]
+  }
+
+  /// Draws and scores `count` images, one for each prompt in order.
   ///
   /// Images are drawn in batches of the same shape whatever the number of ranks, each batch whole on
   /// one rank.
-  private func scores(of set: (name: String, file: PromptFile), count: Int, label: String) throws
-    -> (rewards: [Double], images: [Image])
-  {
+  ///
+  /// - Parameter isChecked: Whether too many missing scores are refused.
+  /// - Throws: ``TooManyMissingScores``, ``Preempted``.
+  private func draw(
+    _ set: (name: String, file: PromptFile), count: Int, label: String, isChecked: Bool
+  ) throws -> DrawnSet {
     let prompts = set.file.prompts
     let batchCount = configuration.sampler.batchSize
     let shownCount = min(configuration.logging.sampleImages, count)
@@ -71,14 +85,17 @@ extension Trainer {
       .filter { $0.offset % communicator.size == communicator.rank }.map(\.element)
     begin(label, of: starts.count)
 
-    var rewards = [Double](repeating: 0, count: count)
+    // The rewards, and below them each term's scores.
+    var table = [Double](repeating: 0, count: count * (1 + reward.terms.count))
+    missingScores = MissingScores()
+    var missingCount = 0
     var pixels: [UInt8] = []
     let side = policy.model.imageSide
     let imageByteCount = side * side * 3
     try communicator.agreed {
       pixels = Array(repeating: 0, count: shownCount * imageByteCount)
       for start in starts {
-        if wantsToStop { break }
+        if wantsToStop || isChecked && isMissingTooMany(missingCount, of: count) { break }
         let places = Array(start..<min(start + batchCount, count))
         let texts = places.map { prompts[$0 % prompts.count] }
         let images = try sampler.images(
@@ -86,8 +103,13 @@ extension Trainer {
           seeds: places.map {
             evaluationSeed(UInt64(configuration.evaluation.seed), set: set.name, place: $0)
           })
-        for (place, score) in zip(places, try reward.score(images, prompts: texts)) {
-          rewards[place] = score
+        let scores = try reward.scores(of: images, prompts: texts)
+        missingScores.note(scores, of: reward)
+        missingCount += scores.sums.count { $0 == nil }
+        let rows = [scores.sums] + scores.components.map { $0.map(\.value) }
+        for (row, values) in rows.enumerated() {
+          table.replaceSubrange(
+            row * count + start..<row * count + start + values.count, with: values.withNaN)
         }
         for (place, image) in zip(places, images) where place < shownCount {
           pixels.replaceSubrange(
@@ -97,31 +119,38 @@ extension Trainer {
       }
     }
     // What was drawn so far is drawn again when the run goes on.
+    if isChecked {
+      try checkMissingScores(
+        missingScores, count: missingCount, of: count, in: "the evaluation \(label)")
+    }
     try checkIn()
     // Every element has one owner and is 0 elsewhere, so the sums are exact.
-    try communicator.allReduce(&rewards, by: .sum)
+    try communicator.allReduce(&table, by: .sum)
     try communicator.allReduce(&pixels, by: .sum)
     let images = (0..<shownCount).map {
       Image(
         width: side, height: side,
         pixels: Array(pixels[$0 * imageByteCount..<($0 + 1) * imageByteCount]))
     }
-    return (rewards, images)
+    let rows = (0...reward.terms.count).map {
+      [Double?](withNaN: table[$0 * count..<($0 + 1) * count])
+    }
+    return DrawnSet(rewards: rows[0], components: Array(rows[1...]), shown: images)
   }
 
   /// Writes a grid of images with their rewards and prompts, on rank 0.
   private func saveGrid(
-    _ images: [Image], _ rewards: [Double], _ set: (name: String, file: PromptFile),
-    _ phase: EvaluationPhase
+    _ drawn: DrawnSet, _ set: (name: String, file: PromptFile), _ phase: EvaluationPhase
   ) throws {
-    guard let folder, !images.isEmpty else { return }
+    guard let folder, !drawn.shown.isEmpty else { return }
     let prompts = set.file.prompts
     let epoch = phase == .during ? String(format: "-%06d", state.epoch) : ""
     let name = "\(phase.rawValue)\(epoch)-\(set.name)"
-    let cells = images.enumerated().map { index, image in
+    let cells = drawn.shown.enumerated().map { index, image in
       ImageGrid.Cell(
         image: image.thumbnail(),
-        caption: String(format: "%.2f ", rewards[index]) + prompts[index % prompts.count])
+        caption: (drawn.rewards[index].map { String(format: "%.2f ", $0) } ?? "no score ")
+          + prompts[index % prompts.count])
     }
     let scale = policy.model.imageSide < 128 ? 2 : 1
     let grid = ImageGrid(cells: cells, columnCount: min(8, cells.count), scale: scale)
@@ -132,14 +161,24 @@ extension Trainer {
     }
   }
 
-  private func record(_ result: EvaluationResult, _ phase: EvaluationPhase, seconds: Double) {
+  private func record(
+    _ result: EvaluationResult, _ drawn: DrawnSet, _ phase: EvaluationPhase, seconds: Double
+  ) {
+    let means = drawn.components.map { $0.compactMap(\.self).mean }
     metrics?.write(
       .evaluation(
         MetricsRecord.Evaluation(
           epoch: state.epoch, step: state.step, set: result.set, reward: result.reward,
-          count: result.count, standardError: result.standardError, phase: phase)))
+          components: namedComponents(means), count: result.count,
+          missingScores: drawn.rewards.count { $0 == nil },
+          standardError: result.standardError, phase: phase)))
     display?.endEvaluation(
       phase, set: result.set, reward: result.reward, standardError: result.standardError,
       imageCount: result.count, seconds: seconds)
   }
+}
+
+extension [Double] {
+  /// NaN of none.
+  fileprivate var mean: Double { reduce(0, +) / Double(count) }
 }

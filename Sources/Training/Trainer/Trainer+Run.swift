@@ -56,6 +56,11 @@ extension Trainer {
       try saveAtTheEnd()
       display?.note("stopped at step \(state.step), saved; --resume latest goes on")
       return .preempted
+    } catch let error as TooManyMissingScores {
+      // Drawn again they are the same images, of which only the missing scores are asked for.
+      inFlight.removeAll { $0.missingCount > 0 }
+      try saveAtTheEnd()
+      return .failed("\(error)", exitStatus: 1)
     }
   }
 

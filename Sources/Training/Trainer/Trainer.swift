@@ -61,6 +61,8 @@ public final class Trainer {
   var secondsBlocked = 0.0
   /// This rank's trajectories of the epoch that is under way.
   var inFlight: [Rollout] = []
+  /// What this rank got no score for since it last began to draw.
+  var missingScores = MissingScores()
   private var timeTaken = ContinuousClock.now
   private var isInEpoch = false
   /// The checkpoint that the run goes on from; `nil` for a new run.
