@@ -19,6 +19,19 @@ extension ConfigurationRelation {
     }
   }
 
+  /// Images of a prompt are compared with each other, wherever its earlier ones do not stand in.
+  static let imagesToCompare = Self(
+    paths: ["method.imagesPerPrompt", "method.advantages", "method.name"]
+  ) { configuration in
+    let method = configuration.method
+    let standsAlone = method.name == .ddpo && method.advantages == .history
+    guard method.imagesPerPrompt < 2, !standsAlone else { return [] }
+    return [
+      "method.imagesPerPrompt is \(method.imagesPerPrompt), and images of a prompt are compared "
+        + "with each other: take 2 at least, or ddpo with advantages: history"
+    ]
+  }
+
   /// Each of the ranks that a launch starts has a prompt.
   public static let promptsForEachSlot = Self(
     paths: ["method.promptsPerEpoch", "cluster.slots", "cluster.hosts"]

@@ -67,6 +67,24 @@ extension RunConfiguration {
     public enum Name: String, Choice {
       /// Proximal reward difference prediction.
       case prdp
+      /// Denoising diffusion policy optimisation, the baseline.
+      case ddpo
+    }
+
+    /// Which policy draws the trajectories.
+    public enum Sampling: String, Choice {
+      /// The one that is trained, as it is at the epoch's start.
+      case online
+      /// The pre-trained one.
+      case offline
+    }
+
+    /// By what DDPO normalises a reward.
+    public enum Advantages: String, Choice {
+      /// The rewards of the prompt's images in the epoch.
+      case prompt
+      /// The last rewards of the prompt in the run, or the epoch's where these are few.
+      case history
     }
 
     /// How log-probabilities are reduced over the elements of a latent.
@@ -97,6 +115,12 @@ extension RunConfiguration {
     public var beta = 5e-4
     /// eps: bound on a step's log-ratio, in nats; above 0. Belongs to ``Method/reduction``.
     public var clipRange = 0.1
+    /// Whether log-ratios are clipped at all.
+    public var clip = true
+    /// Which policy draws the trajectories.
+    public var sampling = Sampling.online
+    /// By what DDPO normalises a reward.
+    public var advantages = Advantages.prompt
     /// How log-probabilities are reduced over the elements of a latent.
     public var reduction = Reduction.sum
     /// Last sampling steps of a trajectory that stay out of the loss; below the number of steps.

@@ -52,6 +52,11 @@ enum Schema {
           + "in so few digits; take float32, or train adapters"
       ]
     },
+    .imagesToCompare,
+    ConfigurationRelation(paths: ["method.sampling", "method.name"]) { configuration in
+      configuration.method.name == .ddpo && configuration.method.sampling == .offline
+        ? ["method.sampling is offline, of which ddpo cannot learn: take online, or prdp"] : []
+    },
     ConfigurationRelation(paths: ["method.omitLastSteps", "sampler.steps"]) { configuration in
       let omitted = configuration.method.omitLastSteps
       let steps = configuration.sampler.steps
@@ -130,16 +135,16 @@ enum Schema {
 
   private static let method = [
     ConfigurationKey(
-      "method.name", \.method.name, .choice, knownAs: ["algorithm"], "the training method"),
+      "method.name", \.method.name, .choice, knownAs: ["algorithm"],
+      "the training method; ddpo, the baseline, has no use for beta"),
     ConfigurationKey(
       "method.promptsPerEpoch", \.method.promptsPerEpoch, .count, unit: "prompts, over all ranks",
       knownAs: ["N", "num_prompts", "prompts"],
       "N: prompts drawn in each epoch; not below the number of ranks"),
     ConfigurationKey(
-      "method.imagesPerPrompt", \.method.imagesPerPrompt, .integer(2...Rule.countLimit),
-      unit: "images",
+      "method.imagesPerPrompt", \.method.imagesPerPrompt, .count, unit: "images",
       knownAs: ["B", "num_images_per_prompt", "num_generations", "samples_per_prompt"],
-      "B: trajectories of each prompt; all B (B - 1) / 2 pairs are compared"),
+      "B: trajectories of each prompt; all B (B - 1) / 2 pairs are compared: 2 at least"),
     ConfigurationKey(
       "method.innerSteps", \.method.innerSteps, .count,
       knownAs: ["K", "num_inner_epochs", "inner_epochs", "ppo_epochs", "gradient_updates"],
@@ -152,6 +157,15 @@ enum Schema {
       "method.clipRange", \.method.clipRange, .above(0), unit: "nats, in one sampling step",
       knownAs: ["eps", "epsilon", "clip", "clip_eps", "clip_epsilon"],
       "eps: how far a step's log-ratio may move within an epoch; acts where K > 1"),
+    ConfigurationKey(
+      "method.clip", \.method.clip, .truth,
+      "false: nothing is clipped, an ablation that is not stable"),
+    ConfigurationKey(
+      "method.sampling", \.method.sampling, .choice, unit: "policy that draws the images",
+      "online: the trained one; offline: the pre-trained one, an ablation"),
+    ConfigurationKey(
+      "method.advantages", \.method.advantages, .choice,
+      "with ddpo: rewards less the mean of the prompt's images, or of its last 32"),
     ConfigurationKey(
       "method.reduction", \.method.reduction, .choice,
       "over a latent's D elements; beta of mean is D times, clipRange 1/D of sum's"),

@@ -8,6 +8,8 @@ public struct PRDPConfiguration: Sendable, Equatable {
   /// How far a step's log-ratio may move from the old policy's before it is clipped, above 0, in
   /// the unit of `reduction`.
   public let clipRange: Double
+  /// Whether anything is clipped: without, training is not stable.
+  public let clips: Bool
   /// How the log-probabilities of latent elements become one number.
   public let reduction: LogProbabilityReduction
   /// Sampling steps at the clean end that stay out of the loss, 0 or more. With few steps one of
@@ -18,7 +20,8 @@ public struct PRDPConfiguration: Sendable, Equatable {
   ///
   /// - Throws: `PRDPError.invalidValue` for a value out of range.
   public init(
-    beta: Double, clipRange: Double, reduction: LogProbabilityReduction, omittedLastStepCount: Int
+    beta: Double, clipRange: Double, clips: Bool = true, reduction: LogProbabilityReduction,
+    omittedLastStepCount: Int
   ) throws(PRDPError) {
     for (name, value) in [("beta", beta), ("clipRange", clipRange)]
     where !(value > 0 && value.isFinite) {
@@ -30,6 +33,7 @@ public struct PRDPConfiguration: Sendable, Equatable {
     }
     self.beta = beta
     self.clipRange = clipRange
+    self.clips = clips
     self.reduction = reduction
     self.omittedLastStepCount = omittedLastStepCount
   }

@@ -21,7 +21,7 @@
 ///
 /// - Source: Deng et al., "PRDP: Proximal Reward Difference Prediction for Large-Scale Reward
 ///   Finetuning of Diffusion Models", arXiv 2402.08714v2, equations 15 to 21 and appendix G.
-public struct PromptObjective: Sendable, Equatable {
+public struct PromptObjective: StepObjective, Equatable {
   /// The mean over the pairs; 0 where there is none.
   public let loss: Double
   /// u_i, the log-ratio to the reference that stands for trajectory i's reward: [B].
@@ -52,7 +52,7 @@ public struct PromptObjective: Sendable, Equatable {
     try Self.check(logProbabilities, old: old, reference: reference, rewards: rewards)
     let trajectories = rewards.indices
     let steps = 0..<old.stepCount
-    let clipRange = configuration.clipRange
+    let clipRange = configuration.clips ? configuration.clipRange : .infinity
     func delta(_ i: Int, _ t: Int) -> Double { logProbabilities[i, t] - old[i, t] }
     func clipped(_ delta: Double) -> Double { min(max(delta, -clipRange), clipRange) }
     func meanOverSteps(_ term: (Int) -> Double) -> Double {
@@ -167,15 +167,18 @@ public struct PromptObjective: Sendable, Equatable {
       guard let reward, !reward.isFinite else { continue }
       throw .rewardNotFinite(trajectory: trajectory, value: "\(reward)")
     }
-    try checkFinite(logProbabilities, policy: "trained")
-    try checkFinite(old, policy: "old")
-    try checkFinite(reference, policy: "reference")
+    try logProbabilities.checkFinite(policy: "trained")
+    try old.checkFinite(policy: "old")
+    try reference.checkFinite(policy: "reference")
   }
+}
 
-  private static func checkFinite(_ matrix: StepMatrix, policy: String) throws(PRDPError) {
-    guard let wrong = matrix.values.firstIndex(where: { !$0.isFinite }) else { return }
+extension StepMatrix {
+  /// Refuses log-probabilities that are not finite.
+  func checkFinite(policy: String) throws(PRDPError) {
+    guard let wrong = values.firstIndex(where: { !$0.isFinite }) else { return }
     throw .logProbabilityNotFinite(
-      policy: policy, trajectory: wrong / matrix.stepCount, step: wrong % matrix.stepCount,
-      value: "\(matrix.values[wrong])")
+      policy: policy, trajectory: wrong / stepCount, step: wrong % stepCount,
+      value: "\(values[wrong])")
   }
 }

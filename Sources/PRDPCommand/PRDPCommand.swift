@@ -23,7 +23,8 @@ struct PRDPCommand: ParsableCommand {
     version: "0.1.0",
     subcommands: [
       Train.self, Launch.self, CheckpointCommand.self, Calibrate.self, ExportCommand.self,
-      Sample.self, Inspect.self, Tokenize.self, Bench.self, Plan.self, DoctorCommand.self,
+      Sample.self, CompareCommand.self, Inspect.self, Tokenize.self, Bench.self, Plan.self,
+      DoctorCommand.self,
       DoctorHost.self, Pretrain.self, Config.self, ScenesCommand.self,
     ])
 

@@ -152,7 +152,13 @@ func errorText(_ yaml: String, _ overrides: [String] = []) -> String {
         + "got $(touch canary)"),
     BadInput(
       "one image, which has no pair", "method: {imagesPerPrompt: 1}",
-      gives: "cluster.yaml:1: method.imagesPerPrompt must be an integer from 2 to 1000000, got 1"),
+      gives:
+        "cluster.yaml:1: method.imagesPerPrompt is 1, and images of a prompt are compared with "
+        + "each other: take 2 at least, or ddpo with advantages: history"),
+    BadInput(
+      "the baseline on images of another policy", "method: {name: ddpo, sampling: offline}",
+      gives: "cluster.yaml:1: method.sampling is offline, of which ddpo cannot learn: take online, "
+        + "or prdp"),
     BadInput(
       "a word that is no choice", "method: {reduction: avg}",
       gives: "cluster.yaml:1: method.reduction must be mean or sum, got avg; did you mean mean?"),

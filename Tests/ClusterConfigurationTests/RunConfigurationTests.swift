@@ -44,6 +44,8 @@ import Testing
     "rewards":
       "[{name: scene-correct, weight: 10}, {name: b, kind: scene-alignment, weight: -0.05}]",
     "scoring.maxMissingFraction": "0", "method.promptsPerEpoch": "64",
+    "method.name": "ddpo", "method.clip": "false", "method.sampling": "offline",
+    "method.advantages": "history",
     "method.imagesPerPrompt": "8", "method.innerSteps": "10", "method.beta": "3e-06",
     "method.clipRange": "1e-06", "method.reduction": "mean", "method.omitLastSteps": "0",
     "method.microBatch": "1", "method.klLimit": "12.5", "method.klAction": "slow",
@@ -62,8 +64,7 @@ import Testing
   ]
 
   @Test func everyKeyCanBeOverriddenAndNoOtherChanges() throws {
-    // `method.name` has a single choice as yet.
-    #expect(Set(Self.otherValues.keys) == Set(Schema.keys.map(\.path)).subtracting(["method.name"]))
+    #expect(Set(Self.otherValues.keys) == Set(Schema.keys.map(\.path)))
     for (path, value) in Self.otherValues {
       let changed = try RunConfiguration(
         yaml: "run: {}", source: "", overrides: ["\(path)=\(value)"])
@@ -74,9 +75,12 @@ import Testing
     }
   }
 
-  /// A configuration with all of them but model.dtype: the whole UNet is trained in float32 only.
+  /// A configuration with all of them but two: the whole UNet is trained in float32 only, and ddpo
+  /// on its own images.
   private func changedInAll() throws -> RunConfiguration {
-    let values = Self.otherValues.filter { $0.key != "model.dtype" }
+    let values = Self.otherValues.filter {
+      !["model.dtype", "method.sampling"].contains($0.key)
+    }
     return try RunConfiguration(
       yaml: "run: {}", source: "", overrides: values.map { "\($0)=\($1)" })
   }
@@ -250,10 +254,9 @@ import Testing
     let listed = RunConfiguration.keysThatMayChangeOnResume.split(separator: "\n")
     #expect(Set(listed.map(String.init)) == free)
     let changed = try changedInAll()
-    let keys = changed.differences(from: RunConfiguration()).map(\.key) + ["model.dtype"]
-    // Of method.name there is no other value.
-    #expect(
-      Set(keys) == Set(Schema.keys.map(\.path)).subtracting(free).subtracting(["method.name"]))
+    let keys =
+      changed.differences(from: RunConfiguration()).map(\.key) + ["model.dtype", "method.sampling"]
+    #expect(Set(keys) == Set(Schema.keys.map(\.path)).subtracting(free))
     #expect(changed.differences(from: changed).isEmpty)
     let half = try RunConfiguration(yaml: "model: {dtype: bfloat16}", source: "")
     #expect(half.differences(from: RunConfiguration()).map(\.key) == ["model.dtype"])

@@ -39,8 +39,9 @@ private func weights(_ trainer: Trainer) throws -> [Float] {
 
 /// The gradient of the first step.
 private func gradient(_ trainer: Trainer) throws -> [Double] {
-  let rollouts = try trainer.communicator.agreed(trainer.drawRollouts)
-  _ = try trainer.averageGradient(rollouts, inner: 0)
+  trainer.inFlight = try trainer.communicator.agreed(trainer.drawRollouts)
+  _ = try trainer.findAdvantages()
+  _ = try trainer.averageGradient(trainer.inFlight, inner: 0)
   return try trainer.gradient.sum.values()
 }
 
@@ -107,6 +108,21 @@ let trainerChecks = [
     // Sums in float64 of the same prompts' gradients, in another order.
     findings.expect(
       distance(actual, expected) < 1e-12, equals: true, "\(distance(actual, expected))")
+  },
+  RankCheck("theBaselinesGradientIsThatOfOneRank") { world, findings in
+    func baseline(_ world: Communicator) throws -> Trainer {
+      try trainer(world) {
+        $0.method.name = .ddpo
+        $0.method.advantages = .history
+        $0.method.imagesPerPrompt = 1
+      }
+    }
+    let alone = try world.split(color: world.rank)
+    let (one, all) = try (baseline(alone), baseline(world))
+    let difference = try distance(gradient(all), gradient(one))
+    findings.expect(difference < 1e-12, equals: true, "\(difference)")
+    findings.expect(
+      try all.findAdvantages() == one.findAdvantages(), equals: true, "the same history")
   },
   RankCheck("whenGradientsAreSentDoesNotShowInThem") { world, findings in
     let expected = try weights(trainer(world) { $0.optimizer.bucketMegabytes = 1000 })

@@ -38,8 +38,8 @@ private func peakBytesOfBothPasses(_ model: StableDiffusionModel, stepCount: Int
     beta: 1e-3, clipRange: 1, reduction: .sum, omittedLastStepCount: 0)
   let trainedSteps = try method.trainedStepIndices(of: plan)
   let sampler = RolloutSampler(
-    policy: policy, plan: plan, trainedSteps: trainedSteps, trajectoryCount: 4, guidanceScale: 3,
-    runSeed: 1, reductionScale: 1, timer: PhaseTimer())
+    policy: policy, isOffline: false, plan: plan, trainedSteps: trainedSteps, trajectoryCount: 4,
+    guidanceScale: 3, runSeed: 1, reductionScale: 1, timer: PhaseTimer())
   let policyGradient = PolicyGradient(
     network: model.unet, emptyContext: policy.emptyContext, plan: plan,
     trainedSteps: trainedSteps, guidanceScale: 3, microBatchCount: 6, reductionScale: 1)

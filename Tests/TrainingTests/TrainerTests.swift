@@ -57,7 +57,7 @@ import Torch
       let sample = try before[0].latents.narrowed(axis: 0, 0..<1).reshaped(Array(shape[1...]))
       let timesteps = try Tensor([Float](repeating: 500, count: 4), shape: [4])
       try withoutGradient {
-        let reference = try trainer.policy.referencePrediction(
+        let reference = try trainer.policy.pretrained.guided(
           sample, timesteps: timesteps, conditioning)
         let untrained = try self.trainer(configuration).policy.model.unet.guided(
           sample, timesteps: timesteps, conditioning)

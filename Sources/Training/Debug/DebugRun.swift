@@ -37,6 +37,7 @@ public struct DebugRun {
   /// - Throws: `AgreedFailure` when the folder cannot be used.
   public init(_ trainer: Trainer, dumpFolder: String?, report: @escaping (String) -> Void) throws {
     try trainer.communicator.requireOneRank(for: Self.option)
+    try trainer.requirePRDP(for: Self.option)
     let dump = try trainer.communicator.agreed { try dumpFolder.map(StepDump.init(folder:)) }
     inspector = DebugInspector(CheckReport(report), dump: dump)
     trainer.inspector = inspector

@@ -60,7 +60,7 @@ func recordedLoss(
   ).to(device)
   let (old, reference) = (try old.tensor().to(device), try reference.tensor().to(device))
   let delta = try logProbabilities - old
-  let clipRange = configuration.clipRange
+  let clipRange = configuration.clips ? configuration.clipRange : .infinity
 
   /// The squared errors of the pairs' differences: [P].
   func squaredErrors(_ logRatios: Tensor) throws -> Tensor {

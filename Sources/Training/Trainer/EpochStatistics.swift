@@ -91,11 +91,11 @@ struct StepStatistics {
   let loss: Double
   /// Share of log-ratios (trajectory, step) at or beyond the clip range.
   let clipFraction: Double
-  /// Share of pairs left out for equal rewards.
+  /// Share of pairs with equal rewards, or a missing one.
   let tiedPairFraction: Double
 
   init(
-    _ objectives: [PromptObjective], promptCount: Int, _ share: PromptShare,
+    _ objectives: [any StepObjective], promptCount: Int, _ share: PromptShare,
     _ communicator: Communicator
   ) throws {
     let rows = try gatherRows(

@@ -33,18 +33,22 @@ final class Policy {
   /// What an optimizer changes.
   var trainable: [Parameter] { model.unetParameters.trainable }
 
-  /// The prediction of the reference policy, float64.
-  func referencePrediction(
-    _ sample: Tensor, timesteps: Tensor, _ conditioning: Conditioning
-  ) throws -> Tensor {
+  /// The pre-trained network.
+  var pretrained: any NoisePredictor {
     switch reference {
-    case .adaptersOff(let adapters):
-      return try adapters.disabled {
-        try model.unet.guided(sample, timesteps: timesteps, conditioning)
-      }
-    case .frozenCopy(let unet):
-      return try unet.guided(sample, timesteps: timesteps, conditioning)
+    case .adaptersOff(let adapters): NetworkWithoutAdapters(network: model.unet, adapters: adapters)
+    case .frozenCopy(let unet): unet
     }
+  }
+}
+
+/// A network as it was before its adapters.
+private struct NetworkWithoutAdapters: NoisePredictor {
+  let network: any NoisePredictor
+  let adapters: LoRAAdapters
+
+  func callAsFunction(_ sample: Tensor, timesteps: Tensor, context: TextContext) throws -> Tensor {
+    try adapters.disabled { try network(sample, timesteps: timesteps, context: context) }
   }
 }
 

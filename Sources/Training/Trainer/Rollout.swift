@@ -26,6 +26,9 @@ struct Rollout {
   /// rollout.
   var components: [[Double?]]
 
+  /// A, of DDPO, `nil` where a score is missing: [B]; empty before it is known, and with PRDP.
+  var advantages: [Double?] = []
+
   /// Images without a reward.
   var missingCount: Int { rewards.count { $0 == nil } }
 }

@@ -6,9 +6,12 @@ import Torch
 
 // Shapes: B trajectories of a prompt, T sampling steps, C latent channels, h w rows and columns.
 
-/// Draws a prompt's trajectories from the present policy and notes their log-probabilities.
+/// Draws a prompt's trajectories from the present policy, or from the pre-trained one, and notes
+/// their log-probabilities under both.
 struct RolloutSampler {
   let policy: Policy
+  /// Whether the pre-trained policy draws.
+  let isOffline: Bool
   let plan: SamplingPlan
   /// The steps that enter the loss, S of them.
   let trainedSteps: [Int]
@@ -34,17 +37,21 @@ struct RolloutSampler {
 
       var latents: [Tensor] = []
       var log = StepLog(trajectoryCount: trajectoryCount)
-      let last = try plan.run(noise: noise, predictor: policy.model.unet, conditioning) { step in
+      let (trained, pretrained) = (policy.model.unet as any NoisePredictor, policy.pretrained)
+      let (drawing, other) = isOffline ? (pretrained, trained) : (trained, pretrained)
+      let last = try plan.run(noise: noise, predictor: drawing, conditioning) { step in
         latents.append(try step.sample.to(.cpu))
-        let old = try step.gaussian.logProbability(of: step.next, mean: step.mean)
-        guard !policyIsReference else { return try log.append(old: old) }
+        let drawn = try step.gaussian.logProbability(of: step.next, mean: step.mean)
+        guard !policyIsReference else { return try log.append(old: drawn) }
         try timer.measure(.reference) {
           let mean = try step.gaussian.mean(
             sample: step.sample,
-            prediction: policy.referencePrediction(
+            prediction: other.guided(
               step.sample, timesteps: step.gaussian.timesteps, conditioning))
+          let compared = try step.gaussian.logProbability(of: step.next, mean: mean)
           try log.append(
-            old: old, reference: step.gaussian.logProbability(of: step.next, mean: mean),
+            old: isOffline ? compared : drawn, reference: isOffline ? drawn : compared,
+            // Of two normal distributions of one variance it is the same either way.
             kl: step.gaussian.klDivergence(step.mean, mean))
         }
       }

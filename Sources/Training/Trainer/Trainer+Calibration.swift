@@ -11,6 +11,7 @@ extension Trainer {
   /// - Returns: The same on all ranks.
   /// - Throws: `AgreedFailure` when the samples tell nothing, or ``NumericalFailure`` in words.
   public func calibrate() throws -> Calibration {
+    try requirePRDP(for: "prdp calibrate")
     // It has nothing to save, and no use for a part of the samples.
     time = TimeLimit(seconds: nil, since: stop.start)
     let rollouts = try communicator.agreed(drawRollouts)

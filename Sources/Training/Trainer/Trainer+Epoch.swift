@@ -21,6 +21,7 @@ extension Trainer {
     time.noteLongPart(seconds: (ContinuousClock.now - sampleStart) / .seconds(1))
     if state.inner == 0 { try checkMissingScores() }
     try checkIn()
+    let rewardHistory = try findAdvantages()
     let rollouts = inFlight
     try inspector?.trajectoriesAreDrawn(self, rollouts)
     let sampling = try SamplingStatistics(
@@ -39,7 +40,9 @@ extension Trainer {
     var records: [MetricsRecord.Step] = []
     for inner in state.inner..<inners {
       let objectives = try averageGradient(rollouts, inner: inner)
-      let inspected = InspectedStep(rollouts: rollouts, objectives: objectives, inner: inner)
+      let inspected = InspectedStep(
+        rollouts: rollouts, objectives: objectives.compactMap { $0 as? PromptObjective },
+        inner: inner)
       try inspector?.gradientIsReady(self, inspected)
 
       optimizer.coefficients.learningRate =
@@ -67,6 +70,7 @@ extension Trainer {
       records.append(record)
       if inner + 1 < inners { try endInnerStep() }
     }
+    state.rewardHistory = rewardHistory
     endEpoch(imageCount: imageCount)
     return records
   }
@@ -144,7 +148,7 @@ extension Trainer {
   /// - Returns: What this rank's prompts contribute.
   /// - Throws: `AgreedFailure`.
   func averageGradient(_ rollouts: [Rollout], inner: Int, replayTolerance: Double? = nil) throws
-    -> [PromptObjective]
+    -> [any StepObjective]
   {
     // What rounding left out is used up by an attempt, also one that fails.
     let residuals = averager.residuals
@@ -166,7 +170,7 @@ extension Trainer {
   /// suffice. The ranks' parts are added up when it returns or throws.
   private func accumulateWithinMemory(
     _ rollouts: [Rollout], inner: Int, replayTolerance: Double?
-  ) throws -> (objectives: [PromptObjective], shortage: TensorError?) {
+  ) throws -> (objectives: [any StepObjective], shortage: TensorError?) {
     let result = Result {
       try accumulateGradient(rollouts, inner: inner, replayTolerance: replayTolerance)
     }
@@ -197,7 +201,7 @@ extension Trainer {
   /// This rank's part of the gradient of the loss, which goes to the averager.
   private func accumulateGradient(
     _ rollouts: [Rollout], inner: Int, replayTolerance: Double?
-  ) throws -> [PromptObjective] {
+  ) throws -> [any StepObjective] {
     let tolerance = replayTolerance ?? method.clipRange / 10
     let scale = 1 / Double(configuration.method.promptsPerEpoch)
     begin("training", of: rollouts.count)
@@ -217,7 +221,13 @@ extension Trainer {
     }
   }
 
-  private func objective(of rollout: Rollout, inner: Int) throws -> PromptObjective {
+  private func objective(of rollout: Rollout, inner: Int) throws -> any StepObjective {
+    if configuration.method.name == .ddpo {
+      return try DDPOObjective(
+        logProbabilities: inner == 0 ? rollout.old : policyGradient.logProbabilities(of: rollout),
+        old: rollout.old, advantages: rollout.advantages,
+        clipRange: method.clips ? method.clipRange : nil)
+    }
     // At the first step the trained policy is still the old one: there is nothing to compute anew.
     if inner == 0 {
       return try PromptObjective(

@@ -59,7 +59,8 @@ struct TrainerParts {
       stepCount: configuration.sampler.steps, eta: configuration.sampler.eta)
     let reduction = LogProbabilityReduction(named: settings.reduction)
     method = try PRDPConfiguration(
-      beta: settings.beta, clipRange: settings.clipRange, reduction: reduction,
+      beta: settings.beta, clipRange: settings.clipRange, clips: settings.clip,
+      reduction: reduction,
       omittedLastStepCount: settings.omitLastSteps)
     klLimit = try settings.klLimit.map { nats in
       try KLLimit(nats: nats, action: KLLimit.Action(named: settings.klAction))
@@ -68,7 +69,8 @@ struct TrainerParts {
     let reductionScale = reduction.scale(
       latentElementCount: model.latentShape.reduce(1, *))
     sampler = RolloutSampler(
-      policy: policy, plan: plan, trainedSteps: trainedSteps,
+      policy: policy, isOffline: settings.sampling == .offline, plan: plan,
+      trainedSteps: trainedSteps,
       trajectoryCount: settings.imagesPerPrompt, guidanceScale: configuration.sampler.guidance,
       runSeed: seed, reductionScale: reductionScale, timer: timer)
     policyGradient = PolicyGradient(

@@ -1,3 +1,5 @@
+import PRDP
+
 /// Where a run stands, beside its tensors: with these, it goes on as if it had never stopped.
 struct TrainingState: Codable, Equatable {
   /// The next epoch, which is also the data cursor: it takes the positions from epoch * N on.
@@ -22,6 +24,8 @@ struct TrainingState: Codable, Equatable {
   var isBeyondKLLimit = false
   /// What was measured before the first epoch.
   var evaluationBefore: [EvaluationResult] = []
+  /// The last rewards of each prompt, where DDPO normalises by them.
+  var rewardHistory: RewardHistory?
   /// The resolved configuration of the run that saved this.
   var configuration: String
   /// Identifies the model that the run started from.
@@ -52,6 +56,7 @@ extension TrainingState {
     isEvaluationDue = try values.decodeIfPresent(Bool.self, forKey: .isEvaluationDue) ?? false
     isBeyondKLLimit = try values.decode(Bool.self, forKey: .isBeyondKLLimit)
     evaluationBefore = try values.decode([EvaluationResult].self, forKey: .evaluationBefore)
+    rewardHistory = try values.decodeIfPresent(RewardHistory.self, forKey: .rewardHistory)
     configuration = try values.decode(String.self, forKey: .configuration)
     modelSHA256 = try values.decode(String.self, forKey: .modelSHA256)
     promptsSHA256 = try values.decode(String.self, forKey: .promptsSHA256)

@@ -1,0 +1,11 @@
+/// The loss of one prompt at an optimiser step, and the constants of its gradient.
+public protocol StepObjective: Sendable {
+  /// What the prompt adds to the mean over prompts.
+  var loss: Double { get }
+  /// w_it: the gradient of the loss is the sum over i and t of w_it times that of l_it: [B][S].
+  var weights: StepMatrix { get }
+  /// Share of trajectories and steps at or beyond the clip range, in 0...1.
+  var clipFraction: Double { get }
+  /// Share of the prompt's pairs that have equal rewards, or a missing one, in 0...1.
+  var tiedPairFraction: Double { get }
+}
