@@ -45,16 +45,19 @@ let package = Package(
 
     // Models and the method.
     .target(name: "Diffusion", dependencies: ["Torch"]),
-    .target(name: "CLIP", dependencies: ["Torch", "TorchNN"]),
+    .target(name: "CLIP", dependencies: ["Images", "Safetensors", "Torch", "TorchNN"]),
     .target(
       name: "StableDiffusion",
       dependencies: ["CLIP", "Diffusion", "Safetensors", "Torch", "TorchNN"]),
     .target(name: "PRDP", dependencies: ["Diffusion"]),
 
     // Pictures and what they are worth.
-    .systemLibrary(name: "CImageCodecs", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
+    .systemLibrary(
+      name: "CImageCodecs", pkgConfig: "libpng",
+      providers: [.apt(["libpng-dev", "libturbojpeg0-dev"])]),
     .target(name: "Images", dependencies: ["CImageCodecs"]),
-    .target(name: "Rewards", dependencies: ["Images"]),
+    .target(
+      name: "Rewards", dependencies: ["CLIP", "Images", "Safetensors", "Torch", "TorchNN"]),
     .target(name: "Scenes", dependencies: ["Images", "Rewards"], exclude: ["Resources"]),
 
     // The run.
@@ -90,7 +93,7 @@ let package = Package(
         "StableDiffusion", "Torch", "TorchNN", "Training",
       ], path: "Tests/TrainingRankTests"),
     .target(
-      name: "TestSupport", dependencies: ["Safetensors", "Torch", "TorchNN"],
+      name: "TestSupport", dependencies: ["Images", "Safetensors", "Torch", "TorchNN"],
       path: "Tests/TestSupport"),
     .testTarget(name: "TorchTests", dependencies: ["Torch"]),
     .testTarget(
@@ -100,15 +103,17 @@ let package = Package(
     .testTarget(name: "DiffusionTests", dependencies: ["Diffusion"]),
     .testTarget(
       name: "CLIPTests",
-      dependencies: ["CLIP", "Safetensors", "TestSupport", "Torch", "TorchNN"]),
+      dependencies: ["CLIP", "Images", "Safetensors", "TestSupport", "Torch", "TorchNN"]),
     .testTarget(
       name: "StableDiffusionTests",
       dependencies: [
         "CLIP", "Diffusion", "Safetensors", "StableDiffusion", "TestSupport", "Torch", "TorchNN",
       ]),
     .testTarget(name: "PRDPTests", dependencies: ["Diffusion", "PRDP"]),
-    .testTarget(name: "ImagesTests", dependencies: ["Images"]),
-    .testTarget(name: "RewardsTests", dependencies: ["Images", "Rewards"]),
+    .testTarget(name: "ImagesTests", dependencies: ["Images", "TestSupport", "Torch"]),
+    .testTarget(
+      name: "RewardsTests",
+      dependencies: ["CLIP", "Images", "Rewards", "TestSupport", "Torch", "TorchNN"]),
     .testTarget(name: "ScenesTests", dependencies: ["Images", "Scenes"]),
     .testTarget(
       name: "ClusterConfigurationTests", dependencies: ["ClusterConfiguration", "Yams"]),

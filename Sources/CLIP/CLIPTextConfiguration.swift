@@ -7,20 +7,10 @@ import TorchNN
 public struct CLIPTextConfiguration: Sendable, Equatable {
   /// Number of token ids.
   public var vocabularyCount: Int
-  /// Features of a token.
-  public var hiddenWidth: Int
-  /// Features inside the feed-forward layers.
-  public var intermediateWidth: Int
-  /// Number of transformer layers.
-  public var layerCount: Int
-  /// Attention heads of each layer.
-  public var headCount: Int
+  /// The layers.
+  public var encoder: CLIPEncoderConfiguration
   /// The longest sequence, in tokens.
   public var positionCount: Int
-  /// The feed-forward layers' nonlinearity.
-  public var activation: Activation
-  /// Epsilon of the layer normalisation.
-  public var normEpsilon: Double
   /// Features of a whole text, of a model that projects them; `nil` for one that does not.
   public var projectionWidth: Int?
   /// The token whose features stand for the whole text; `nil` for the one of the highest id.
@@ -32,46 +22,50 @@ public struct CLIPTextConfiguration: Sendable, Equatable {
     headCount: Int, positionCount: Int
   ) {
     self.vocabularyCount = vocabularyCount
-    self.hiddenWidth = hiddenWidth
-    self.intermediateWidth = intermediateWidth
-    self.layerCount = layerCount
-    self.headCount = headCount
+    encoder = CLIPEncoderConfiguration(
+      hiddenWidth: hiddenWidth, intermediateWidth: intermediateWidth, layerCount: layerCount,
+      headCount: headCount)
     self.positionCount = positionCount
-    activation = .quickGELU
-    normEpsilon = 1e-5
     projectionWidth = nil
     endToken = nil
   }
 
-  /// Reads a config.json.
+  /// Reads the config.json of a text encoder.
   ///
   /// - Throws: ``ModelError`` naming the key that is missing, wrong or not supported.
   public init(contentsOf path: String) throws(ModelError) {
     let json = try JSONFile(path: path)
-    vocabularyCount = try json.int("vocab_size", default: 49408)
-    hiddenWidth = try json.int("hidden_size", default: 512)
-    intermediateWidth = try json.int("intermediate_size", default: 2048)
-    layerCount = try json.int("num_hidden_layers", default: 12)
-    headCount = try json.int("num_attention_heads", default: 8)
-    positionCount = try json.int("max_position_embeddings", default: 77)
-    normEpsilon = try json.double("layer_norm_eps", default: 1e-5)
-    let name = try json.string("hidden_act", default: Activation.quickGELU.rawValue)
-    guard let activation = Activation(rawValue: name) else {
-      throw .unsupported(
-        path: path, key: "hidden_act", found: name, supported: "quick_gelu, gelu, silu")
-    }
-    self.activation = activation
     let architectures = json.contains("architectures") ? try json.strings("architectures") : []
-    projectionWidth =
-      architectures.contains(Self.projectingArchitecture)
-      ? try json.int("projection_dim", default: 512) : nil
+    try self.init(
+      json,
+      projectionWidth: architectures.contains(Self.projectingArchitecture)
+        ? try json.int("projection_dim", default: 512) : nil)
+  }
+
+  /// Reads the keys of a text encoder.
+  init(_ json: JSONFile, projectionWidth: Int?) throws(ModelError) {
+    self.projectionWidth = projectionWidth
+    encoder = try CLIPEncoderConfiguration(
+      json,
+      standard: CLIPEncoderConfiguration(
+        hiddenWidth: 512, intermediateWidth: 2048, layerCount: 12, headCount: 8))
+    vocabularyCount = try json.int("vocab_size", default: 49408)
+    positionCount = try json.int("max_position_embeddings", default: 77)
     // Files from before transformers knew the token say 2, and mean the token of the highest id.
     let endToken = try json.int("eos_token_id", default: 49407)
     self.endToken = endToken == Self.unknownEndToken ? nil : endToken
-    guard headCount > 0, hiddenWidth > 0, hiddenWidth % headCount == 0 else {
+  }
+
+  /// Refuses a tokenizer with more ids or longer texts than the network takes.
+  ///
+  /// - Parameter path: The config.json, to be named in the error.
+  public func require(fitting tokenizer: CLIPTokenizer, path: String) throws(ModelError) {
+    for (key, found, needed) in [
+      ("vocab_size", vocabularyCount, tokenizer.vocabularyCount),
+      ("max_position_embeddings", positionCount, tokenizer.modelMaxLength),
+    ] where found < needed {
       throw .invalid(
-        path: path, key: "num_attention_heads",
-        expected: "a divisor of hidden_size \(hiddenWidth)", found: "\(headCount)")
+        path: path, key: key, expected: "the tokenizer's \(needed) or more", found: "\(found)")
     }
   }
 
@@ -85,11 +79,11 @@ public struct CLIPTextConfiguration: Sendable, Equatable {
     [
       "architectures": [architecture],
       "model_type": "clip_text_model",
-      "vocab_size": vocabularyCount, "hidden_size": hiddenWidth,
-      "intermediate_size": intermediateWidth, "num_hidden_layers": layerCount,
-      "num_attention_heads": headCount, "max_position_embeddings": positionCount,
-      "hidden_act": activation.rawValue, "layer_norm_eps": normEpsilon,
-      "projection_dim": projectionWidth ?? hiddenWidth,
+      "vocab_size": vocabularyCount, "hidden_size": encoder.hiddenWidth,
+      "intermediate_size": encoder.intermediateWidth, "num_hidden_layers": encoder.layerCount,
+      "num_attention_heads": encoder.headCount, "max_position_embeddings": positionCount,
+      "hidden_act": encoder.activation.rawValue, "layer_norm_eps": encoder.normEpsilon,
+      "projection_dim": projectionWidth ?? encoder.hiddenWidth,
       "eos_token_id": endToken ?? Self.unknownEndToken,
     ]
   }

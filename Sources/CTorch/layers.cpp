@@ -1,4 +1,5 @@
 // The layers of the networks.
+#include <ATen/ops/_upsample_bicubic2d_aa.h>
 #include <ATen/ops/conv2d.h>
 #include <ATen/ops/embedding.h>
 #include <ATen/ops/group_norm.h>
@@ -54,5 +55,12 @@ ct_status ct_upsample_nearest2x(ct_tensor input, ct_tensor *out) {
   return produce(out, [&] {
     std::array<double, 2> scale{2.0, 2.0};
     return at::upsample_nearest2d(unwrap(input), at::OptionalIntArrayRef(), scale);
+  });
+}
+
+ct_status ct_resize_bicubic(ct_tensor input, int64_t height, int64_t width, ct_tensor *out) {
+  return produce(out, [&] {
+    std::array<int64_t, 2> size{height, width};
+    return at::_upsample_bicubic2d_aa(unwrap(input), size, /*align_corners=*/false);
   });
 }

@@ -15,6 +15,7 @@
 #include <ATen/ops/sigmoid.h>
 #include <ATen/ops/silu.h>
 #include <ATen/ops/sin.h>
+#include <ATen/ops/sqrt.h>
 #include <ATen/ops/square.h>
 #include <ATen/ops/sub.h>
 #include <ATen/ops/sum.h>
@@ -64,6 +65,10 @@ ct_status ct_scale_in_place(ct_tensor a, double scale) {
 
 ct_status ct_square(ct_tensor a, ct_tensor *out) {
   return produce(out, [&] { return at::square(unwrap(a)); });
+}
+
+ct_status ct_sqrt(ct_tensor a, ct_tensor *out) {
+  return produce(out, [&] { return at::sqrt(unwrap(a)); });
 }
 
 ct_status ct_abs(ct_tensor a, ct_tensor *out) {

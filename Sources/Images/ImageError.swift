@@ -4,7 +4,7 @@ public enum ImageError: Error, Equatable, Sendable {
   case undecodable(byteCount: Int, reason: String)
   /// The picture has more pixels than are decoded or encoded.
   case tooLarge(width: Int, height: Int, pixelLimit: Int)
-  /// libpng could not encode the picture; `reason` is its own.
+  /// The picture could not be encoded; `reason` is libpng's or TurboJPEG's own.
   case unencodable(width: Int, height: Int, reason: String)
   /// The file could not be written; `reason` is the file system's.
   case unwritable(path: String, reason: String)
@@ -20,7 +20,7 @@ extension ImageError: CustomStringConvertible {
     case .tooLarge(let width, let height, let pixelLimit):
       "expected a picture of at most \(pixelLimit) pixels, got \(width)x\(height): scale it down"
     case .unencodable(let width, let height, let reason):
-      "the picture of \(width)x\(height) could not be encoded as PNG (\(reason))"
+      "the picture of \(width)x\(height) could not be encoded (\(reason))"
     case .unwritable(let path, let reason):
       "the picture could not be written to \(path) (\(reason)): "
         + "check that the folder exists, is writable and has space"

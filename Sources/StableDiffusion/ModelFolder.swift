@@ -69,54 +69,12 @@ public struct ModelFolder: Sendable {
   ///
   /// - Throws: ``ModelError`` where there are none.
   public func weightFiles(of network: Network) throws(ModelError) -> [String] {
-    let folder = "\(path)/\(network.rawValue)"
-    let name = network.weightsName
-    let file = variant.map { "\(name).\($0).safetensors" } ?? "\(name).safetensors"
-    if exists("\(folder)/\(file)") { return ["\(folder)/\(file)"] }
-    let index = indexFile(of: network)
-    guard exists(index) else { throw noWeights(network, expected: file) }
-    let shards = try Set(JSONFile(path: index).texts("weight_map").values).sorted()
-    for shard in shards where shard.contains("/") || !exists("\(folder)/\(shard)") {
-      throw .invalid(
-        path: index, key: "weight_map", expected: "of files beside it",
-        found: "\(shard), which is not there")
-    }
-    return shards.map { "\(folder)/\($0)" }
+    try stored(network).paths()
   }
 
-  /// The file that names the files of a network whose weights are in several.
-  func indexFile(of network: Network) -> String {
-    let ending = variant.map { "index.\($0).json" } ?? "index.json"
-    return "\(path)/\(network.rawValue)/\(network.weightsName).safetensors.\(ending)"
-  }
-
-  private func noWeights(_ network: Network, expected: String) -> ModelError {
-    let folder = "\(path)/\(network.rawValue)"
-    let found = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
-    let variants = Set(found.compactMap { Self.variant(of: $0, name: network.weightsName) })
-    let advice =
-      if !variants.isEmpty {
-        "there are weights of the variant \(variants.sorted().joined(separator: ", ")): "
-          + "name it (model.variant, --variant)"
-      } else if found.contains(where: { $0.hasSuffix(".bin") || $0.hasSuffix(".ckpt") }) {
-        ".bin and .ckpt are refused, since reading them runs code: convert them with diffusers' "
-          + "save_pretrained"
-      } else {
-        "weights must be in safetensors files"
-      }
-    return .unreadable(path: "\(folder)/\(expected)", reason: "no such file; \(advice)")
-  }
-
-  /// `fp16` of `model.fp16.safetensors`, of its shards and of their index.
-  private static func variant(of file: String, name: String) -> String? {
-    guard file.hasPrefix("\(name).") else { return nil }
-    let parts = file.dropFirst(name.count + 1).split(separator: ".")
-    switch parts.count {
-    case 2 where parts[1] == "safetensors":
-      return parts[0].split(separator: "-").first.map(String.init)
-    case 4 where parts[0] == "safetensors" && parts[1] == "index": return String(parts[2])
-    default: return nil
-    }
+  private func stored(_ network: Network) -> WeightFiles {
+    WeightFiles(
+      folder: "\(path)/\(network.rawValue)", name: network.weightsName, variant: variant)
   }
 
   /// Refuses a folder that is not there or lacks a part.
@@ -142,8 +100,6 @@ public struct ModelFolder: Sendable {
       && isFolder.boolValue
   }
 
-  private func exists(_ file: String) -> Bool { FileManager.default.fileExists(atPath: file) }
-
   func contents(of file: String) throws(ModelError) -> Data {
     guard let data = FileManager.default.contents(atPath: file) else {
       throw .unreadable(path: file, reason: "no such file, or not readable")
@@ -163,6 +119,6 @@ extension ModelFolder {
 
   /// The files that hold a network's weights, open.
   func files(of network: Network) throws -> [SafetensorsFile] {
-    try weightFiles(of: network).map { try SafetensorsFile(URL(filePath: $0)) }
+    try stored(network).open()
   }
 }

@@ -83,7 +83,7 @@ public final class StableDiffusionModel {
       )
     }
     for (network, text) in zip(encoderNetworks, texts) {
-      try Self.checkFit(folder, network, tokenizer: text.0, text.1)
+      try text.1.require(fitting: text.0, path: folder.configuration(of: network))
     }
     try Self.checkFit(folder, texts.map(\.1), unetConfiguration, autoencoderConfiguration)
     emptyIsZero =
@@ -128,25 +128,11 @@ public final class StableDiffusionModel {
   }
 
   private static func checkFit(
-    _ folder: ModelFolder, _ network: ModelFolder.Network, tokenizer: CLIPTokenizer,
-    _ text: CLIPTextConfiguration
-  ) throws(ModelError) {
-    for (key, found, needed) in [
-      ("vocab_size", text.vocabularyCount, tokenizer.vocabularyCount),
-      ("max_position_embeddings", text.positionCount, tokenizer.modelMaxLength),
-    ] where found < needed {
-      throw .invalid(
-        path: folder.configuration(of: network), key: key,
-        expected: "the tokenizer's \(needed) or more", found: "\(found)")
-    }
-  }
-
-  private static func checkFit(
     _ folder: ModelFolder, _ texts: [CLIPTextConfiguration], _ unet: UNetConfiguration,
     _ autoencoder: AutoencoderConfiguration
   ) throws(ModelError) {
     let path = folder.configuration(of: .unet)
-    let widths = texts.map(\.hiddenWidth)
+    let widths = texts.map(\.encoder.hiddenWidth)
     guard unet.crossAttentionWidth == widths.reduce(0, +) else {
       let expected = widths.map(String.init).joined(separator: " + ")
       throw .invalid(

@@ -23,6 +23,8 @@ extension Tensor {
 
   /// The square of every element.
   public func squared() throws -> Tensor { try unary("squared", ct_square) }
+  /// The square root of every element.
+  public func squareRoot() throws -> Tensor { try unary("squareRoot", ct_sqrt) }
   /// The magnitude of every element.
   public func absolute() throws -> Tensor { try unary("absolute", ct_abs) }
   /// e to the power of every element.

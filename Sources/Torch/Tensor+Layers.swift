@@ -66,4 +66,14 @@ extension Tensor {
   public func upsampledNearest2x() throws -> Tensor {
     try unary("upsampledNearest2x", ct_upsample_nearest2x)
   }
+
+  /// An image [B, C, H, W] at another size by bicubic interpolation, over as many pixels as become
+  /// one where it gets smaller; what overshoots the range of the pixels stays.
+  ///
+  /// - Source: torch.nn.functional.interpolate with mode "bicubic" and antialias.
+  public func resizedBicubic(height: Int, width: Int) throws -> Tensor {
+    try unary("resizedBicubic to \(height)x\(width)") {
+      ct_resize_bicubic($0, Int64(height), Int64(width), $1)
+    }
+  }
 }

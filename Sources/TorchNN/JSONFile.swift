@@ -5,6 +5,8 @@ public struct JSONFile: Sendable {
   /// Where the file is.
   public let path: String
   private let object: [String: JSONValue]
+  /// What stands before the keys of an object within the file, in errors: `text_config.`.
+  private let keyPrefix: String
 
   /// Files of this kind take a few kilobytes; more is not one of them.
   private static let byteLimit = 4 << 20
@@ -14,6 +16,7 @@ public struct JSONFile: Sendable {
   /// - Throws: ``ModelError`` when it is absent, too large or not a JSON object.
   public init(path: String) throws(ModelError) {
     self.path = path
+    keyPrefix = ""
     guard let size = try? FileManager.default.attributesOfItem(atPath: path)[.size] as? Int else {
       throw .unreadable(
         path: path, reason: "no such file; expected a model folder in diffusers' layout")
@@ -27,6 +30,21 @@ public struct JSONFile: Sendable {
       throw .unreadable(path: path, reason: "expected a JSON object")
     }
   }
+
+  private init(path: String, object: [String: JSONValue], keyPrefix: String) {
+    self.path = path
+    self.object = object
+    self.keyPrefix = keyPrefix
+  }
+
+  /// The object at `key`.
+  public func object(_ key: String) throws(ModelError) -> JSONFile {
+    let object = try value(key, default: nil, expected: "an object") { $0.object { $0 } }
+    return JSONFile(path: path, object: object, keyPrefix: "\(keyPrefix)\(key).")
+  }
+
+  /// Whether an object is at `key`.
+  public func containsObject(_ key: String) -> Bool { found(key)?.object { $0 } != nil }
 
   /// Whether the key is there with a value other than null.
   public func contains(_ key: String) -> Bool { found(key) != nil }
@@ -81,7 +99,8 @@ public struct JSONFile: Sendable {
     let list = try ints(key)
     guard list.count == count else {
       throw .invalid(
-        path: path, key: key, expected: "\(count) integers, one a level", found: "\(list)")
+        path: path, key: keyPrefix + key, expected: "\(count) integers, one a level",
+        found: "\(list)")
     }
     return list
   }
@@ -91,7 +110,13 @@ public struct JSONFile: Sendable {
   public func require(_ key: String, oneOf supported: [String]) throws(ModelError) {
     guard let found = found(key), !supported.contains("\(found)") else { return }
     throw .unsupported(
-      path: path, key: key, found: "\(found)", supported: supported.joined(separator: ", "))
+      path: path, key: keyPrefix + key, found: "\(found)",
+      supported: supported.joined(separator: ", "))
+  }
+
+  /// The error of a value at `key` that this file may not have.
+  public func invalid(_ key: String, expected: String, found: String) -> ModelError {
+    .invalid(path: path, key: keyPrefix + key, expected: expected, found: found)
   }
 
   private func found(_ key: String) -> JSONValue? {
@@ -105,10 +130,10 @@ public struct JSONFile: Sendable {
   ) throws(ModelError) -> Value {
     guard let found = found(key) else {
       if let fallback { return fallback }
-      throw .invalid(path: path, key: key, expected: expected, found: "nothing")
+      throw .invalid(path: path, key: keyPrefix + key, expected: expected, found: "nothing")
     }
     guard let value = convert(found) else {
-      throw .invalid(path: path, key: key, expected: expected, found: "\(found)")
+      throw .invalid(path: path, key: keyPrefix + key, expected: expected, found: "\(found)")
     }
     return value
   }

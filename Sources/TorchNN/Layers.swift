@@ -29,7 +29,7 @@ public struct Linear {
 /// A square convolution of images: weight [out, in, k, k], bias [out].
 public struct Conv2d {
   let weight: Tensor
-  let bias: Tensor
+  let bias: Tensor?
   let stride: Int
   let padding: Int
   let adapter: LoRAAdapter?
@@ -41,12 +41,12 @@ public struct Conv2d {
   ///   - padding: Zeros on every side; enough to keep the size by default.
   public init(
     _ path: ParameterPath, in inCount: Int, out outCount: Int, kernel: Int, stride: Int = 1,
-    padding: Int? = nil
+    padding: Int? = nil, bias: Bool = true
   ) throws {
     let start = Initialization.uniform(fanIn: inCount * kernel * kernel)
     let shape = [outCount, inCount, kernel, kernel]
     weight = try path.parameter("weight", shape: shape, start)
-    bias = try path.parameter("bias", shape: [outCount], start)
+    self.bias = bias ? try path.parameter("bias", shape: [outCount], start) : nil
     self.stride = stride
     self.padding = padding ?? kernel / 2
     adapter = try path.adapter(
@@ -116,6 +116,9 @@ public struct Embedding {
     weight = try path.parameter(
       "weight", shape: [count, width], .normal(standardDeviation: 0.02))
   }
+
+  /// Every row: [count, width].
+  public var all: Tensor { weight }
 
   /// int64 indices [...] to rows [..., width].
   public func callAsFunction(_ indices: Tensor) throws -> Tensor {

@@ -86,7 +86,7 @@ public final class ParameterStore {
   public func finish(ignoring ignored: [String] = []) throws {
     for file in files {
       let unused = file.names.filter { name in
-        index[name] == nil && !ignored.contains { name.hasSuffix(".\($0)") }
+        index[name] == nil && !ignored.contains { name == $0 || name.hasSuffix(".\($0)") }
       }
       if !unused.isEmpty {
         throw NNError.unexpectedTensors(file.shapes(of: unused), source: file.path)
@@ -153,11 +153,13 @@ public struct ParameterPath {
   public func parameter(_ name: String, shape: [Int], _ initialization: Initialization) throws
     -> Tensor
   {
-    try store.parameter("\(path).\(name)", shape: shape, initialization)
+    try store.parameter(fullName(name), shape: shape, initialization)
   }
 
   /// Whether the files that values come from name a parameter `name` of the layer at this place.
-  public func contains(_ name: String) -> Bool { store.contains("\(path).\(name)") }
+  public func contains(_ name: String) -> Bool { store.contains(fullName(name)) }
+
+  private func fullName(_ name: String) -> String { path.isEmpty ? name : "\(path).\(name)" }
 
   /// The adapter of the layer at this place, if the LoRA configuration names it.
   func adapter(inShape: [Int], outShape: [Int]) throws -> LoRAAdapter? {

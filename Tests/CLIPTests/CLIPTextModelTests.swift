@@ -86,8 +86,8 @@ import TorchNN
     var configuration = CLIPTextConfiguration(
       vocabularyCount: 10, hiddenWidth: 8, intermediateWidth: 12, layerCount: 3, headCount: 4,
       positionCount: 5)
-    configuration.activation = .gelu
-    configuration.normEpsilon = 1e-4
+    configuration.encoder.activation = .gelu
+    configuration.encoder.normEpsilon = 1e-4
     let data = try JSONSerialization.data(withJSONObject: configuration.json)
     try withFolder(["config.json": data]) { folder throws in
       let path = folder.appending(path: "config.json").path

@@ -131,7 +131,7 @@ private func decoded(_ base64: String) throws -> Data {
     ),
     (
       .unencodable(width: 2, height: 3, reason: "out of memory"),
-      "the picture of 2x3 could not be encoded as PNG (out of memory)"
+      "the picture of 2x3 could not be encoded (out of memory)"
     ),
     (
       .unwritable(path: "/a/b.png", reason: "no space"),

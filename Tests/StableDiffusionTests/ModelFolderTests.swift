@@ -47,7 +47,7 @@ import TorchNN
     },
     Damage(
       "/unet/diffusion_pytorch_model.safetensors: no such file; .bin and .ckpt are refused, since "
-        + "reading them runs code: convert them with diffusers' save_pretrained"
+        + "reading them runs code: convert them with save_pretrained of diffusers or transformers"
     ) {
       let unet = $0.appending(path: "unet")
       try FileManager.default.moveItem(

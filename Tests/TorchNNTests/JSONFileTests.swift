@@ -30,6 +30,17 @@ import TorchNN
     }
   }
 
+  @Test func anObjectIsReadLikeAFile() throws {
+    try withJSON(#"{"a": {"i": 1, "b": {"s": "x"}}, "i": 2, "n": null}"#) { json throws in
+      #expect(json.containsObject("a") && !json.containsObject("i"))
+      #expect(!json.containsObject("n") && !json.containsObject("absent"))
+      let a = try json.object("a")
+      #expect(try a.int("i") == 1)
+      #expect(try a.object("b").string("s") == "x")
+      #expect(a.path == json.path)
+    }
+  }
+
   /// A reading that must fail, and the end of its text after the file's path.
   struct Failure: Sendable, CustomTestStringConvertible {
     let contents: String
@@ -53,6 +64,13 @@ import TorchNN
     Failure(#"{"a": 0.5}"#, "a must be an integer, found 0.5") { _ = try $0.int("a") },
     Failure(#"{"a": 1e30}"#, "a must be an integer, found 1e+30") { _ = try $0.int("a") },
     Failure(#"{"a": true}"#, "a must be an integer, found true") { _ = try $0.int("a") },
+    Failure(#"{"a": [1]}"#, "a must be an object, found [1]") { _ = try $0.object("a") },
+    Failure(#"{"a": {"b": {}}}"#, "a.b.c must be an integer, found nothing") {
+      _ = try $0.object("a").object("b").int("c")
+    },
+    Failure(#"{"a": {"b": "x"}}"#, "a.b is x, which is not supported; supported: y") {
+      try $0.object("a").require("b", oneOf: ["y"])
+    },
     Failure(#"{"a": "x"}"#, "a must be a number, found x") { _ = try $0.double("a") },
     Failure(#"{"a": true}"#, "a must be a number, found true") { _ = try $0.double("a") },
     Failure(#"{"a": 1}"#, "a must be true or false, found 1") { _ = try $0.bool("a") },

@@ -26,6 +26,7 @@ import Torch
 
   static let pointwise = [
     pointwise("squared", { try $0.squared() }) { $0 * $0 },
+    pointwise("square root", { try $0.absolute().squareRoot() }) { abs($0).squareRoot() },
     pointwise("absolute", { try $0.absolute() }) { abs($0) },
     pointwise("exp", { try $0.exp() }) { Foundation.exp($0) },
     pointwise("sin", { try $0.sin() }) { Foundation.sin($0) },

@@ -49,6 +49,10 @@ import Torch
     TensorCase("upsampling", [1, 1, 2, 4], [1, 1, 2, 2, 1, 1, 2, 2]) {
       try tensor([1, 2], [1, 1, 1, 2]).upsampledNearest2x()
     },
+    // Keys' cubic at 1, 1, 3 and 5 quarters of a pixel: .8671875 twice, .2265625, -.0703125.
+    TensorCase("bicubic interpolation", [1, 1, 1, 2], [50.0 / 11, 16_650.0 / 121]) {
+      try tensor([0, 0, 100, 200], [1, 1, 1, 4]).resizedBicubic(height: 1, width: 2)
+    },
   ]
 
   @Test(arguments: cases)

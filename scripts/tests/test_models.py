@@ -124,7 +124,7 @@ class ModelTests(unittest.TestCase):
         yield (*sample, nothing), f"{nothing}: no such model folder"
         yield (*sample, self.export), f"{self.export}: has no folder unet"
         yield (*sample, self.other_text_width()), "the text encoder's hidden_size 32, found 64"
-        yield (*sample, self.without_weights()), "convert them with diffusers' save_pretrained"
+        yield (*sample, self.without_weights()), "convert them with save_pretrained"
         yield (*sample, OTHER_MODEL, "--lora", self.lora), "the model expects [4, 8, 3, 3]"
         yield (*sample, runs.MODEL, "--lora", cut), f"{cut}: "
         yield (*sample, runs.MODEL, "--lora", nothing), f"{nothing}: "

@@ -87,6 +87,7 @@ ct_status ct_accumulate(ct_tensor a, ct_tensor b, double scale);
 /// a *= scale, in place, without recording it for autograd.
 ct_status ct_scale_in_place(ct_tensor a, double scale);
 ct_status ct_square(ct_tensor a, ct_tensor *out);
+ct_status ct_sqrt(ct_tensor a, ct_tensor *out);
 ct_status ct_abs(ct_tensor a, ct_tensor *out);
 ct_status ct_exp(ct_tensor a, ct_tensor *out);
 ct_status ct_sin(ct_tensor a, ct_tensor *out);
@@ -113,6 +114,8 @@ ct_status ct_layer_norm(ct_tensor input, ct_tensor weight, ct_tensor bias, doubl
 ct_status ct_embedding(ct_tensor weight, ct_tensor indices, ct_tensor *out);
 ct_status ct_attention(ct_tensor query, ct_tensor key, ct_tensor value, bool causal, ct_tensor *out);
 ct_status ct_upsample_nearest2x(ct_tensor input, ct_tensor *out);
+/// An image [B, C, H, W] by bicubic interpolation, over more pixels where it becomes smaller.
+ct_status ct_resize_bicubic(ct_tensor input, int64_t height, int64_t width, ct_tensor *out);
 
 // --- Autograd (autograd.cpp) ---
 bool ct_grad_mode(void);
@@ -147,6 +150,16 @@ typedef struct {
 /// The closure's output for the inputs. Its activations are not kept: backward runs it again, on any
 /// thread. Takes ownership of `body`, also on failure.
 ct_status ct_checkpoint(const ct_tensor *inputs, int32_t count, ct_body body, ct_tensor *out);
+
+// --- TorchScript (script.cpp) ---
+typedef struct { void *impl; } ct_script;
+/// Reads a module that torch.jit.save wrote, for evaluation. Its forward must take a tensor, or a
+/// tensor and a list of texts, which *takes_texts says; what has a default does not count.
+ct_status ct_script_load(const char *path, ct_device device, bool *takes_texts, ct_script *out);
+/// Its forward's result, which must be a tensor; `texts` are passed where it takes them.
+ct_status ct_script_forward(ct_script script, ct_tensor input, const char *const *texts,
+                            int32_t count, ct_tensor *out);
+void ct_script_release(ct_script script);
 
 // --- Optimizer (optimizer.cpp) ---
 typedef struct {
