@@ -60,6 +60,10 @@ let package = Package(
       name: "Rewards", dependencies: ["CLIP", "Images", "Safetensors", "Torch", "TorchNN"]),
     .target(name: "Scenes", dependencies: ["Images", "Rewards"], exclude: ["Resources"]),
 
+    // Seeing a run.
+    .target(name: "TensorBoard"),
+    .target(name: "Reporting"),
+
     // The run.
     .target(name: "ClusterConfiguration", dependencies: ["Yams"]),
     .target(name: "Supervision", dependencies: ["ClusterConfiguration"]),
@@ -71,14 +75,14 @@ let package = Package(
       name: "Training",
       dependencies: [
         "CLIP", "ClusterConfiguration", "Diffusion", "Images", "MPI", "PRDP", "Planning", "Rewards",
-        "Safetensors", "Scenes", "StableDiffusion", "Torch", "TorchNN",
+        "Safetensors", "Scenes", "StableDiffusion", "TensorBoard", "Torch", "TorchNN",
         .product(name: "Crypto", package: "swift-crypto"),
       ]),
     .executableTarget(
       name: "PRDPCommand",
       dependencies: [
         "CLIP", "ClusterConfiguration", "Diagnosis", "Diffusion", "Images", "MPI", "PRDP",
-        "Planning", "Scenes", "StableDiffusion", "Supervision", "Torch", "Training",
+        "Planning", "Reporting", "Scenes", "StableDiffusion", "Supervision", "Torch", "Training",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
@@ -90,7 +94,7 @@ let package = Package(
       name: "TrainingRankTests",
       dependencies: [
         "ClusterConfiguration", "Diffusion", "Images", "MPI", "RankChecks", "Rewards",
-        "StableDiffusion", "Torch", "TorchNN", "Training",
+        "StableDiffusion", "TensorBoard", "Torch", "TorchNN", "Training",
       ], path: "Tests/TrainingRankTests"),
     .target(
       name: "TestSupport", dependencies: ["Images", "Safetensors", "Torch", "TorchNN"],
@@ -115,6 +119,8 @@ let package = Package(
       name: "RewardsTests",
       dependencies: ["CLIP", "Images", "Rewards", "TestSupport", "Torch", "TorchNN"]),
     .testTarget(name: "ScenesTests", dependencies: ["Images", "Scenes"]),
+    .testTarget(name: "TensorBoardTests", dependencies: ["TensorBoard", "TestSupport"]),
+    .testTarget(name: "ReportingTests", dependencies: ["Reporting", "TestSupport"]),
     .testTarget(
       name: "ClusterConfigurationTests", dependencies: ["ClusterConfiguration", "Yams"]),
     .testTarget(name: "PlanningTests", dependencies: ["Planning"]),
@@ -128,7 +134,7 @@ let package = Package(
       name: "TrainingTests",
       dependencies: [
         "CLIP", "ClusterConfiguration", "Diffusion", "Images", "MPI", "PRDP", "Planning", "Rewards",
-        "Scenes", "StableDiffusion", "TestSupport", "Torch", "TorchNN", "Training",
+        "Scenes", "StableDiffusion", "TensorBoard", "TestSupport", "Torch", "TorchNN", "Training",
       ]),
   ],
   swiftLanguageModes: [.v6],

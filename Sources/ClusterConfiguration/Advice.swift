@@ -55,8 +55,8 @@ extension Schema {
     ),
     (["use_8bit_adam"], "it is not supported: the optimiser is AdamW"),
     (
-      ["report_to", "wandb", "use_wandb", "tracker", "log_with", "tensorboard"],
-      "it is not supported: metrics go to metrics.jsonl in run.output"
+      ["report_to", "wandb", "use_wandb", "tracker", "log_with"],
+      "it is not supported: metrics go to metrics.jsonl and, by logging.tensorboard, to event files"
     ),
     (
       ["per_prompt_stat_tracking", "normalize_rewards"],

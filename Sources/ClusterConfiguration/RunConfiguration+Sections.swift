@@ -270,5 +270,7 @@ extension RunConfiguration {
     public var everyEpochs = 5
     /// Epochs between grids of samples during the run; 0: only before and after.
     public var gridEveryEpochs = 20
+    /// Whether event files for TensorBoard are written.
+    public var tensorboard = true
   }
 }

@@ -303,6 +303,10 @@ enum Schema {
     ConfigurationKey(
       "logging.gridEveryEpochs", \.logging.gridEveryEpochs, .countOrNone, unit: "epochs",
       mayChangeOnResume: true, "epochs between grids of samples; 0 for only before and after"),
+    ConfigurationKey(
+      "logging.tensorboard", \.logging.tensorboard, .truth, mayChangeOnResume: true,
+      knownAs: ["use_tensorboard", "tb"],
+      "event files in the run folder, which TensorBoard shows while the run goes on"),
   ]
 }
 

@@ -26,6 +26,8 @@ public struct PromptObjective: StepObjective, Equatable {
   public let loss: Double
   /// u_i, the log-ratio to the reference that stands for trajectory i's reward: [B].
   public let logRatios: [Double]
+  /// delta_it, the log-ratios to the old policy: [B][S].
+  public let deltas: StepMatrix
   /// w_it, the constants of the gradient: [B][S].
   public let weights: StepMatrix
   /// M, the pairs whose rewards are known and differ.
@@ -53,7 +55,9 @@ public struct PromptObjective: StepObjective, Equatable {
     let trajectories = rewards.indices
     let steps = 0..<old.stepCount
     let clipRange = configuration.clips ? configuration.clipRange : .infinity
-    func delta(_ i: Int, _ t: Int) -> Double { logProbabilities[i, t] - old[i, t] }
+    let deltas = StepMatrix(trajectoryCount: rewards.count, stepCount: steps.count) { i, t in
+      logProbabilities[i, t] - old[i, t]
+    }
     func clipped(_ delta: Double) -> Double { min(max(delta, -clipRange), clipRange) }
     func meanOverSteps(_ term: (Int) -> Double) -> Double {
       steps.reduce(0) { $0 + term($1) } / Double(steps.count)
@@ -63,11 +67,11 @@ public struct PromptObjective: StepObjective, Equatable {
       meanOverSteps { t in logProbabilities[i, t] - reference[i, t] }
     }
     let v = trajectories.map { i in
-      meanOverSteps { t in old[i, t] - reference[i, t] + clipped(delta(i, t)) }
+      meanOverSteps { t in old[i, t] - reference[i, t] + clipped(deltas[i, t]) }
     }
     // u - v, from the small deltas alone.
     let clippedAway = trajectories.map { i in
-      meanOverSteps { t in delta(i, t) - clipped(delta(i, t)) }
+      meanOverSteps { t in deltas[i, t] - clipped(deltas[i, t]) }
     }
     let pairs = Self.sumsOverUntiedPairs(
       u: u, v: v, clippedAway: clippedAway, rewards: rewards, beta: configuration.beta)
@@ -75,9 +79,10 @@ public struct PromptObjective: StepObjective, Equatable {
     // Without a pair all sums are 0, and so is what the prompt contributes.
     let perPair = 1 / Double(max(pairs.count, 1))
     let isInside = StepMatrix(trajectoryCount: rewards.count, stepCount: steps.count) { i, t in
-      abs(delta(i, t)) < clipRange ? 1 : 0
+      abs(deltas[i, t]) < clipRange ? 1 : 0
     }
     self.loss = pairs.loss * perPair
+    self.deltas = deltas
     self.weights = StepMatrix(trajectoryCount: rewards.count, stepCount: steps.count) { i, t in
       2 * perPair * (pairs.g[i] + pairs.h[i] * isInside[i, t]) / Double(steps.count)
     }

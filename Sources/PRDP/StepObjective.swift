@@ -4,6 +4,10 @@ public protocol StepObjective: Sendable {
   var loss: Double { get }
   /// w_it: the gradient of the loss is the sum over i and t of w_it times that of l_it: [B][S].
   var weights: StepMatrix { get }
+  /// u_i, the log-ratios to the reference, each a mean over steps: [B].
+  var logRatios: [Double] { get }
+  /// delta_it, the log-ratios to the old policy: [B][S].
+  var deltas: StepMatrix { get }
   /// Share of trajectories and steps at or beyond the clip range, in 0...1.
   var clipFraction: Double { get }
   /// Share of the prompt's pairs that have equal rewards, or a missing one, in 0...1.

@@ -17,13 +17,15 @@ struct PRDPCommand: ParsableCommand {
         prdp train --config cluster.yaml --debug
         prdp train --config cluster.yaml --set method.beta=1e-4 --resume latest
         prdp config check --config cluster.yaml
+        prdp report runs/embedded
         prdp scenes render --output scenes.png
         prdp --generate-completion-script bash > prdp.bash
       """,
     version: "0.1.0",
     subcommands: [
       Train.self, Launch.self, CheckpointCommand.self, Calibrate.self, ExportCommand.self,
-      Sample.self, CompareCommand.self, Inspect.self, Tokenize.self, Bench.self, Plan.self,
+      Report.self, Sample.self, CompareCommand.self, Inspect.self, Tokenize.self, Bench.self,
+      Plan.self,
       DoctorCommand.self,
       DoctorHost.self, Pretrain.self, Config.self, ScenesCommand.self,
     ])

@@ -85,6 +85,10 @@ extension ReadingTests {
     ),
     ("mixed_precision", "did you mean model.dtype?"),
     ("optimizer.lr_scheduler", "did you mean optimizer.schedule?"),
-    ("logging.wandb", "it is not supported: metrics go to metrics.jsonl in run.output"),
+    (
+      "logging.wandb",
+      "it is not supported: metrics go to metrics.jsonl and, by logging.tensorboard, to event files"
+    ),
+    ("logging.use_tensorboard", "did you mean logging.tensorboard?"),
   ]
 }

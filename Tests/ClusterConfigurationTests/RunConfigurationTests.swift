@@ -60,7 +60,7 @@ import Testing
     "evaluation.everyEpochs": "5", "evaluation.seed": "3", "checkpoint.everyEpochs": "0",
     "checkpoint.everySteps": "7", "checkpoint.keep": "5", "checkpoint.keepEvery": "100",
     "logging.progress": "none", "logging.sampleImages": "0",
-    "logging.everyEpochs": "2", "logging.gridEveryEpochs": "0",
+    "logging.everyEpochs": "2", "logging.gridEveryEpochs": "0", "logging.tensorboard": "false",
   ]
 
   @Test func everyKeyCanBeOverriddenAndNoOtherChanges() throws {
@@ -249,7 +249,7 @@ import Testing
       "method.klAction", "evaluation.everyEpochs",
       "checkpoint.everyEpochs", "checkpoint.everySteps", "checkpoint.keepEvery",
       "checkpoint.keep", "logging.progress", "logging.sampleImages", "logging.everyEpochs",
-      "logging.gridEveryEpochs",
+      "logging.gridEveryEpochs", "logging.tensorboard",
     ]
     let listed = RunConfiguration.keysThatMayChangeOnResume.split(separator: "\n")
     #expect(Set(listed.map(String.init)) == free)

@@ -20,6 +20,8 @@ import Testing
         beta: 2, clipRange: 0.1, reduction: .sum, omittedLastStepCount: 0))
     #expect(isClose(objective.loss, 0.5625, within: 1e-12))
     #expect(zip(objective.logRatios, [0.7, 0.05]).allSatisfy { isClose($0, $1, within: 1e-12) })
+    #expect(
+      zip(objective.deltas.values, [0.5, -0.05]).allSatisfy { isClose($0, $1, within: 1e-12) })
     #expect(zip(objective.weights.values, [0, 1.5]).allSatisfy { isClose($0, $1, within: 1e-12) })
     #expect(objective.untiedPairCount == 1)
     #expect(objective.tiedPairFraction == 0)

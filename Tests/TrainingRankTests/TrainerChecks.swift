@@ -6,6 +6,7 @@ import MPI
 import RankChecks
 import Rewards
 import StableDiffusion
+import TensorBoard
 import Torch
 import TorchNN
 
@@ -249,6 +250,15 @@ let trainerChecks = [
         failure.description.contains("rank 0"), equals: world.size == 2, "\(failure)")
       findings.expect(failure.exitStatus, equals: 75, "exit status")
     }
+  },
+  RankCheck("histogramsOfAllRanksAddUp") { world, findings in
+    let values = (0..<100).map { Double($0 * $0) / 64 - 20 }
+    // The last rank has none where there are several.
+    let owners = max(1, world.size - 1)
+    let places = stride(from: world.rank, to: values.count, by: owners)
+    let mine = Histogram(world.rank < owners ? places.map { values[$0] } : [])
+    // Of sixty-fourths sums and squares are exact in any order.
+    findings.expect(try mine.summed(over: world), equals: Histogram(values), "the sum")
   },
 ]
 

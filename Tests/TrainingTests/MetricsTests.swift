@@ -81,6 +81,24 @@ struct MetricsTests {
     }
   }
 
+  @Test func aStartStaysWhereTheRunGoesOnFromIt() throws {
+    try withScratchFolder { folder in
+      let path = "\(folder)/metrics.jsonl"
+      func start(_ step: Int) -> MetricsRecord {
+        .start(MetricsRecord.Start(step: step, time: "2026-11-23T07:30:00Z", ranks: 2))
+      }
+      let first = try MetricsWriter(path: path, resumingAt: nil) { _ in }
+      first.write(start(0))
+      first.write(step(1))
+      let resumed = try MetricsWriter(path: path, resumingAt: 1) { _ in }
+      resumed.write(start(1))
+      _ = try MetricsWriter(path: path, resumingAt: 1) { _ in }
+      let lines = try text(of: path).split(separator: "\n")
+      #expect(lines.count == 3)
+      #expect(lines[2] == #"{"kind":"start","ranks":2,"step":1,"time":"2026-11-23T07:30:00Z"}"#)
+    }
+  }
+
   @Test func resumingWithoutAFileStartsOne() throws {
     try withScratchFolder { folder in
       let writer = try MetricsWriter(path: "\(folder)/metrics.jsonl", resumingAt: 7) { _ in }

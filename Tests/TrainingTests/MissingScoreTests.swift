@@ -1,6 +1,7 @@
 import ClusterConfiguration
 import Foundation
 import Images
+import PRDP
 import Rewards
 import Synchronization
 import Testing
@@ -68,7 +69,7 @@ import Testing
       #expect(rollouts.map(\.rewards) == [[0, 2, 8, nil], [0, 2, 8, nil]])
       #expect(rollouts.map(\.components) == [[[0, 1, 4, nil]], [[0, 1, 4, nil]]])
       let objectives = try trainer.averageGradient(rollouts, inner: 0)
-      #expect(objectives.map(\.untiedPairCount) == [3, 3])
+      #expect(objectives.map { ($0 as? PromptObjective)?.untiedPairCount } == [3, 3])
 
       #expect(try trainer.run() == .completed)
       let steps = try records(trainer, "step")
@@ -152,7 +153,7 @@ import Testing
         try self.trainer(
           output, in: folder, LapsingReward(lapses: 4), maxMissingFraction: maxMissingFraction
         ) {
-          $0.evaluation.sets = [.init(name: "some", prompts: $0.data.prompts)]
+          $0.evaluation.sets = [.init(name: "some", prompts: $0.data.prompts[0].path)]
           $0.evaluation.imagesPerSet = 8
           $0.logging.sampleImages = 4
         }

@@ -6,6 +6,8 @@ enum MetricsRecord: Encodable, Sendable {
   case evaluation(Evaluation)
   /// A checkpoint that was saved.
   case checkpoint(Checkpoint)
+  /// A start of the program.
+  case start(Start)
 
   /// An optimiser step. Log-probabilities and so the loss are reduced as the run is set to.
   struct Step: Encodable, Sendable {
@@ -97,12 +99,24 @@ enum MetricsRecord: Encodable, Sendable {
     @JSONNumber var seconds: Double
   }
 
+  /// A start of the program, the first one and each that went on from a checkpoint.
+  struct Start: Encodable, Sendable {
+    let kind = "start"
+    /// Optimiser steps taken before.
+    var step: Int
+    /// When it was, in ISO 8601.
+    var time: String
+    /// The number of ranks.
+    var ranks: Int
+  }
+
   /// Writes the record's own fields.
   func encode(to encoder: any Encoder) throws {
     switch self {
     case .step(let record): try record.encode(to: encoder)
     case .evaluation(let record): try record.encode(to: encoder)
     case .checkpoint(let record): try record.encode(to: encoder)
+    case .start(let record): try record.encode(to: encoder)
     }
   }
 }

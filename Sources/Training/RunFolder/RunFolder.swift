@@ -15,6 +15,8 @@ struct RunFolder: Sendable {
   var identity: String { "\(path)/run.json" }
   /// Whose the run is: see ``RunOwner``.
   var attempt: String { "\(path)/attempt" }
+  /// The folder of event files: see ``EventLog``.
+  var tensorboard: String { "\(path)/tensorboard" }
   /// The folder of image grids.
   var samples: String { "\(path)/samples" }
   /// The folder of a ``CheckpointStore``.

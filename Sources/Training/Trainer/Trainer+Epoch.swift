@@ -66,7 +66,8 @@ extension Trainer {
         klAllSteps: sampling.kl.allSteps,
         learningRate: optimizer.coefficients.learningRate, images: imageCount,
         seconds: MetricsRecord.Seconds(timer.take()))
-      metrics?.write(.step(record))
+      log(.step(record))
+      try logLogRatios(of: objectives)
       records.append(record)
       if inner + 1 < inners { try endInnerStep() }
     }

@@ -153,9 +153,10 @@ extension Trainer {
           + prompts[index % prompts.count])
     }
     let scale = policy.model.imageSide < 128 ? 2 : 1
-    let grid = ImageGrid(cells: cells, columnCount: min(8, cells.count), scale: scale)
+    let grid = ImageGrid(cells: cells, columnCount: min(8, cells.count), scale: scale).image()
+    events?.write(grid, ofSamplesFrom: set.name, step: state.step)
     do {
-      try grid.image().writePNG(to: URL(filePath: "\(folder.samples)/\(name).png"))
+      try grid.writePNG(to: URL(filePath: "\(folder.samples)/\(name).png"))
     } catch {
       warn("\(error): training goes on without the grid")
     }
@@ -165,7 +166,7 @@ extension Trainer {
     _ result: EvaluationResult, _ drawn: DrawnSet, _ phase: EvaluationPhase, seconds: Double
   ) {
     let means = drawn.components.map { $0.compactMap(\.self).mean }
-    metrics?.write(
+    log(
       .evaluation(
         MetricsRecord.Evaluation(
           epoch: state.epoch, step: state.step, set: result.set, reward: result.reward,

@@ -82,7 +82,7 @@ extension Trainer {
   private func note(_ checkpoint: SavedCheckpoint?) {
     guard let checkpoint else { return }
     time.noteSave(seconds: checkpoint.workSeconds)
-    metrics?.write(
+    log(
       .checkpoint(
         MetricsRecord.Checkpoint(
           step: checkpoint.name.step, bytes: checkpoint.byteCount, secondsBlocked: secondsBlocked,

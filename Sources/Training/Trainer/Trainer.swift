@@ -49,6 +49,7 @@ public final class Trainer {
   /// The run folder; on rank 0 alone.
   private(set) var folder: RunFolder?
   private(set) var metrics: MetricsWriter?
+  private(set) var events: EventLog?
   private(set) var display: ProgressDisplay?
   var lock: RunFolderLock?
   /// On rank 0 alone.
@@ -182,6 +183,15 @@ public final class Trainer {
       path: folder.metrics, resumingAt: isResumed ? state.step : nil,
       redoingEvaluation: state.isEvaluationDue,
       warn: { [weak self] in self?.warn($0) })
+    if configuration.logging.tensorboard {
+      events = EventLog(
+        folder: folder.tensorboard, resumingAt: isResumed ? state.step : nil,
+        warn: { [weak self] in self?.warn($0) })
+    }
+    log(
+      .start(
+        MetricsRecord.Start(
+          step: state.step, time: Date.now.formatted(.iso8601), ranks: communicator.size)))
     if !isResumed || !FileManager.default.fileExists(atPath: folder.identity) {
       try RunIdentity(
         configurationSHA256: sha256(of: Data(configuration.lastingSettings.utf8)),
