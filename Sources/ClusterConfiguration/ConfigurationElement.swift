@@ -75,14 +75,18 @@ extension Node {
 
   /// Reads `{name: …, field: …}`, the field with a default, or reports why not and returns `nil`.
   ///
-  /// - Parameter thing: What has the name and the field: `a reward`.
+  /// - Parameters:
+  ///   - nameField: What the name is called.
+  ///   - thing: What has the name and the field: `a reward`.
   func named<Value: ScalarValue>(
-    with fieldName: String, expecting expectation: String, default defaultValue: Value,
-    in key: String, describing thing: String, from place: Place, into report: inout ProblemReport
+    as nameField: String = "name", with fieldName: String, expecting expectation: String,
+    default defaultValue: Value, in key: String, describing thing: String, from place: Place,
+    into report: inout ProblemReport
   ) -> (name: String, value: Value)? {
-    guard let mapping, mapping["name"] != nil else {
-      let lack = mapping == nil ? "" : " without a name"
-      report.add("\(key) must be {name: …, \(fieldName): …}, got \(shown)\(lack)", at: place)
+    guard let mapping, mapping[.init(nameField)] != nil else {
+      let lack = mapping == nil ? "" : " without a \(nameField)"
+      report.add(
+        "\(key) must be {\(nameField): …, \(fieldName): …}, got \(shown)\(lack)", at: place)
       return nil
     }
     var name: String?
@@ -91,18 +95,18 @@ extension Node {
     for (field, node) in mapping {
       let place = place.at(field)
       switch field.string {
-      case "name":
+      case nameField:
         name = String.read(
-          node, of: "\(key).name", expecting: "a text", from: place, into: &report)
+          node, of: "\(key).\(nameField)", expecting: "a text", from: place, into: &report)
       case fieldName:
         value = Value.read(
           node, of: "\(key).\(fieldName)", expecting: expectation, from: place, into: &report)
       default:
-        let suggestion = ["name", fieldName].nearest(to: field.string ?? "")
+        let suggestion = [nameField, fieldName].nearest(to: field.string ?? "")
           .map { "did you mean \(key).\($0)?" }
         report.add(
           "\(key).\(field.shown) is not a known key; "
-            + (suggestion ?? "\(thing) has a name and a \(fieldName)"), at: place)
+            + (suggestion ?? "\(thing) has a \(nameField) and a \(fieldName)"), at: place)
         hasOnlyKnownKeys = false
       }
     }
@@ -157,6 +161,48 @@ extension String: ConfigurationElement {
   }
 
   static func yamlLines(of elements: [String]) -> [String] { [] }
+}
+
+/// A path, or a list of paths and mappings: `[{path: a.txt, weight: 2}, b.txt]`.
+extension RunConfiguration.Data.Source: ConfigurationElement {
+  static func readAll(
+    _ node: Node, of key: String, expecting expectation: String, from place: Place,
+    into report: inout ProblemReport
+  ) -> [Self]? {
+    if node.scalar != nil {
+      return String.read(node, of: key, expecting: expectation, from: place, into: &report)
+        .map { [Self(path: $0)] }
+    }
+    return node.items(
+      of: key, expecting: expectation, writtenAs: { yaml(of: $0.map { Self(path: $0) }) },
+      from: place, into: &report
+    ) { item, path, place, report in
+      if item.scalar != nil {
+        return String.read(item, of: path, expecting: "a path", from: place, into: &report)
+          .map { Self(path: $0) }
+      }
+      return item.named(
+        as: "path", with: "weight", expecting: "an integer", default: Self.defaultWeight, in: path,
+        describing: "a file of prompts", from: place, into: &report
+      ).map { Self(path: $0.name, weight: $0.value) }
+    }
+  }
+
+  static func yaml(of elements: [Self]) -> String {
+    if let single = single(of: elements) { return single.path.yaml }
+    return "[" + elements.map(\.yaml).joined(separator: ", ") + "]"
+  }
+
+  static func yamlLines(of elements: [Self]) -> [String] {
+    single(of: elements) == nil ? elements.map { "- " + $0.yaml } : []
+  }
+
+  /// The one file, whose weight makes no difference.
+  private static func single(of elements: [Self]) -> Self? {
+    elements.count == 1 && elements[0].weight == defaultWeight ? elements[0] : nil
+  }
+
+  private var yaml: String { "{path: \(path.yaml), weight: \(weight.yaml)}" }
 }
 
 /// A mapping of names to paths: `{seen: prompts/seen.txt}`.

@@ -12,7 +12,7 @@ struct ConfigurationKey: Sendable {
   let knownAs: [String]
   /// Whether a run may be resumed with another value.
   let mayChangeOnResume: Bool
-  /// Whether the value is one text.
+  /// Whether a plain value is one text.
   let isText: Bool
 
   /// Reads the value into the configuration; `false` where it reported a problem instead.
@@ -35,7 +35,7 @@ struct ConfigurationKey: Sendable {
     self.explanation = explanation
     self.knownAs = knownAs
     self.mayChangeOnResume = mayChangeOnResume
-    isText = Value.self == String.self
+    isText = Value.self == String.self || Value.self == [RunConfiguration.Data.Source].self
     read = { node, place, configuration, report in
       let value = Value.read(
         node, of: path, expecting: rule.expectation, from: place, into: &report)

@@ -102,6 +102,19 @@ extension Rule where Value == [RunConfiguration.Reward] {
   }
 }
 
+extension Rule where Value == [RunConfiguration.Data.Source] {
+  static var promptSources: Rule {
+    Rule("a path, or a list of paths or of {path, weight} with weights from 1 to 1000") { sources in
+      if sources.isEmpty { return "an empty list" }
+      if let weight = sources.map(\.weight).first(where: { !(1...1000).contains($0) }) {
+        return "the weight \(weight)"
+      }
+      let paths = sources.map(\.path)
+      return paths.lazy.compactMap(\.complaintAsText).first ?? paths.complaintAboutRepeats
+    }
+  }
+}
+
 extension Rule where Value == [RunConfiguration.EvaluationSet] {
   static var promptSets: Rule {
     Rule("a mapping from names to paths of prompt files") { sets in

@@ -55,8 +55,27 @@ extension RunConfiguration {
 
   /// What is trained on.
   public struct Data: Sendable, Equatable {
-    /// The file of training prompts.
-    public var prompts = "Sources/Scenes/Resources/prompts/train.txt"
+    /// A file of training prompts.
+    public struct Source: Sendable, Equatable {
+      /// The weight of a file that states none.
+      public static let defaultWeight = 1
+
+      /// Where it is.
+      public var path: String
+      /// How often a prompt of it comes, as a share of all files' weights; at least 1.
+      public var weight: Int
+
+      /// A file of prompts.
+      public init(path: String, weight: Int = defaultWeight) {
+        self.path = path
+        self.weight = weight
+      }
+    }
+
+    /// The files of training prompts, paths distinct; never empty.
+    public var prompts = [Source(path: "Sources/Scenes/Resources/prompts/train.txt")]
+    /// Where the indexes of large prompt files are kept; `nil`: prdp in the user's cache folder.
+    public var indexFolder: String?
   }
 
   /// The method and its hyper-parameters.

@@ -115,9 +115,13 @@ enum Schema {
 
   private static let data = [
     ConfigurationKey(
-      "data.prompts", \.data.prompts, .path,
+      "data.prompts", \.data.prompts, .promptSources,
       knownAs: ["dataset", "prompt_file", "prompts_file", "prompt_path", "train_data_dir"],
-      "the file of training prompts: .txt, .jsonl, .json, .csv or .tsv")
+      "file of prompts: .txt, .jsonl, .json, .csv, .tsv; or [{path: …, weight: 2}, …]"),
+    ConfigurationKey(
+      "data.indexFolder", \.data.indexFolder, .orNull(.path), mayChangeOnResume: true,
+      knownAs: ["cache_dir", "cache_folder"],
+      "where indexes of prompt files are kept; null for prdp in the user's cache folder"),
   ]
 
   private static let rewards = [

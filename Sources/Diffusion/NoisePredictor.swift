@@ -13,14 +13,16 @@ public protocol NoisePredictor {
 public struct Conditioning {
   /// The prompts, B of them.
   public let context: TextContext
-  /// The empty prompt; `nil` where guidance is 1 and it plays no part.
+  /// What guidance leads away from, one text for all of the batch or one for each of it: mostly the
+  /// empty prompt. `nil` where guidance is 1 and it plays no part.
   public let emptyContext: TextContext?
   /// Weight of the difference that the prompt makes, 1 or more.
   public let guidanceScale: Double
 
   /// Conditioning on `context`.
   ///
-  /// - Parameter emptyContext: Of one text; not used where the guidance scale is 1.
+  /// - Parameter emptyContext: Of one text or as many as `context`; not used where the guidance
+  ///   scale is 1.
   public init(context: TextContext, emptyContext: TextContext, guidanceScale: Double) {
     self.context = context
     self.emptyContext = guidanceScale == 1 ? nil : emptyContext
@@ -39,7 +41,8 @@ extension NoisePredictor {
       return try self(sample, timesteps: timesteps, context: conditioning.context)
         .to(dtype: .float64)
     }
-    let empty = try emptyContext.repeated(conditioning.context.count)
+    let count = conditioning.context.count
+    let empty = try emptyContext.count == count ? emptyContext : emptyContext.repeated(count)
     let both = try self(
       .concatenated([sample, sample]), timesteps: .concatenated([timesteps, timesteps]),
       context: .concatenated([empty, conditioning.context])

@@ -41,6 +41,11 @@ public struct TextContext {
     try map { try $0.expanded([count] + $0.shape[1...]) }
   }
 
+  /// The contexts of some of the texts.
+  public func narrowed(_ range: Range<Int>) throws -> TextContext {
+    try map { try $0.narrowed(axis: 0, range) }
+  }
+
   /// The contexts of several batches as one batch.
   public static func concatenated(_ contexts: [TextContext]) throws -> TextContext {
     let additions = contexts.compactMap(\.addition)

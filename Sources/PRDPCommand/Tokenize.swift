@@ -22,13 +22,8 @@ struct Tokenize: ParsableCommand {
   var input: String?
 
   func run() throws {
-    let folder = "\(model)/tokenizer"
     let tokenizer = try refusingBadInput {
-      guard FileManager.default.fileExists(atPath: model) else {
-        throw UnreadableFile(path: model, reason: "no such folder")
-      }
-      return try CLIPTokenizer(
-        folder: URL(filePath: FileManager.default.fileExists(atPath: folder) ? folder : model))
+      try CLIPTokenizer(folder: tokenizerFolder(of: model))
     }
     try refusingBadInput {
       let data: Data

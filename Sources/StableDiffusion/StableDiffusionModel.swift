@@ -25,6 +25,8 @@ public final class StableDiffusionModel {
   public let autoencoderParameters: ParameterStore
   /// Where the networks compute.
   public let device: Device
+  /// How many texts have been encoded so far.
+  public private(set) var encodedPromptCount = 0
   /// Whether the empty prompt counts as nothing at all: its context is zeros.
   let emptyIsZero: Bool
 
@@ -166,6 +168,7 @@ public final class StableDiffusionModel {
   /// - Source: diffusers, pipelines/stable_diffusion/pipeline_stable_diffusion.py and
   ///   pipelines/stable_diffusion_xl/pipeline_stable_diffusion_xl.py, `encode_prompt`.
   public func encode(prompts: [String]) throws -> TextContext {
+    encodedPromptCount += prompts.count
     let outputs = try textEncoders.map { try $0(prompts) }
     guard outputs.count > 1 else { return TextContext(features: outputs[0].last) }
     let features = try Tensor.concatenated(outputs.map(\.penultimate), axis: 2)

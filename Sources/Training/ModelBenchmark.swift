@@ -84,7 +84,7 @@ public struct ModelBenchmark {
       trajectoryCount: settings.batchCount, stepCount: 1,
       values: Array(repeating: 0, count: settings.batchCount))
     rollout = Rollout(
-      position: 0, prompt: "", context: policy.emptyContext,
+      position: 0, prompt: "", context: policy.emptyContext, emptyContext: policy.emptyContext,
       latents: try .randn(seed: 0, shape: latents), old: nothing, reference: nothing,
       kl: KLDivergence(trainedSteps: 0, allSteps: 0), rewards: [], components: [])
   }

@@ -41,6 +41,7 @@ import Testing
     "model.path": "/models/sd", "model.variant": "fp16", "model.dtype": "bfloat16",
     "model.gradientCheckpointing": "true", "model.training": "full", "model.lora.rank": "4",
     "model.lora.alpha": "16", "model.lora.targets": "[to_q, \"1\"]", "data.prompts": "a b.txt",
+    "data.indexFolder": "/scratch/indexes",
     "rewards":
       "[{name: scene-correct, weight: 10}, {name: b, kind: scene-alignment, weight: -0.05}]",
     "scoring.maxMissingFraction": "0", "method.promptsPerEpoch": "64",
@@ -245,8 +246,8 @@ import Testing
       "cluster.restarts", "cluster.restartDelay", "cluster.fewerRanks", "cluster.gracePeriod",
       "cluster.heartbeatLimit", "cluster.startLimit", "cluster.stallLimit",
       "cluster.compareEverySteps", "optimizer.sharded", "optimizer.bucketMegabytes",
-      "model.gradientCheckpointing", "scoring.maxMissingFraction", "method.klLimit",
-      "method.klAction", "evaluation.everyEpochs",
+      "data.indexFolder", "model.gradientCheckpointing", "scoring.maxMissingFraction",
+      "method.klLimit", "method.klAction", "evaluation.everyEpochs",
       "checkpoint.everyEpochs", "checkpoint.everySteps", "checkpoint.keepEvery",
       "checkpoint.keep", "logging.progress", "logging.sampleImages", "logging.everyEpochs",
       "logging.gridEveryEpochs", "logging.tensorboard",

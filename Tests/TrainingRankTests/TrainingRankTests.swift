@@ -13,7 +13,7 @@ enum TrainingRankTests {
     do {
       try Runtime.setThreadCount(1)
       let passed = try withMPI(threadLevel: .serialized) { world in
-        try runChecks(averagingChecks + trainerChecks, on: world)
+        try runChecks(averagingChecks + promptChecks + trainerChecks, on: world)
       }
       exit(passed ? 0 : 1)
     } catch {

@@ -12,7 +12,7 @@ import Torch
     try withTemporaryFolder { folder in
       var configuration = try DebugFixture.configuration(in: folder.path)
       configuration.evaluation.sets = [
-        .init(name: "some", prompts: configuration.data.prompts)
+        .init(name: "some", prompts: configuration.data.prompts[0].path)
       ]
       configuration.evaluation.imagesPerSet = 3
       configuration.optimizer.averageDecay = 0.9

@@ -59,7 +59,7 @@ enum DebugFixture {
     configuration.run.epochs = 2
     configuration.model.path = "\(folder)/model"
     configuration.model.training = .full
-    configuration.data.prompts = "\(folder)/prompts.txt"
+    configuration.data.prompts = [.init(path: "\(folder)/prompts.txt")]
     configuration.method.promptsPerEpoch = 2
     configuration.method.imagesPerPrompt = 4
     configuration.method.innerSteps = 3

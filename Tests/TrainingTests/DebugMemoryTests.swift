@@ -46,7 +46,8 @@ private func peakBytesOfBothPasses(_ model: StableDiffusionModel, stepCount: Int
   let gradient = try FlatGradient(policy.trainable)
   let rollouts = try (0..<2).map { position in
     var rollout = try sampler.sample(
-      "a large green ring on a black background", position: position, policyIsReference: true
+      Prompt(text: "a large green ring on a black background"), position: position,
+      policyIsReference: true
     ).rollout
     rollout.rewards = [0, 1, 2, 3]
     return rollout

@@ -8,9 +8,13 @@ struct PromptFileTests {
     let testDescription: String
     let name: String
     let text: String
-    let prompts: [String]
+    let prompts: [Prompt]
 
     init(_ description: String, _ name: String, _ text: String, _ prompts: [String]) {
+      self.init(description, name, text, prompts.map { Prompt(text: $0) })
+    }
+
+    init(_ description: String, _ name: String, _ text: String, _ prompts: [Prompt]) {
       testDescription = description
       self.name = name
       self.text = text
@@ -45,13 +49,52 @@ struct PromptFileTests {
         + "the words \"Fly an airplane\" on a wall\tScenes\tComplex\t\n",
       ["bond", "the words \"Fly an airplane\" on a wall"]),
     Readable("a quoted last field before CRLF", "a.tsv", "n\tPROMPT\r\n1\t\"one\"\r\n", ["one"]),
+    Readable(
+      "quotes of all kinds", "a.csv", "prompt,x\n\"\"\"\",1\na\"\"b,\"\"\"q\"\"\"\nc,\"\"\nd,",
+      ["\"", "a\"\"b", "c", "d"]),
+    Readable(
+      "entries over several lines", "a.json",
+      " [\n {\"tags\": [\"]\", {\"a\": \"}\\\"\"}],\n  \"prompt\": \"one\"}\n,\n\"\\\"t\\\\\" ]\n\n",
+      ["one", "\"t\\"]),
+    Readable(
+      "objects with negative prompts", "a.jsonl",
+      "{\"prompt\": \"one\", \"negative_prompt\": \" blurry \"}\n"
+        + "{\"prompt\": \"two\", \"negative_prompt\": null}\n{\"prompt\": \"three\"}\n",
+      [Prompt(text: "one", negative: "blurry"), Prompt(text: "two"), Prompt(text: "three")]),
+    Readable(
+      "a list with negative prompts", "a.json",
+      "[{\"negative_prompt\": \"dark\", \"prompt\": \"one\"}, \"two\"]",
+      [Prompt(text: "one", negative: "dark"), Prompt(text: "two")]),
+    Readable(
+      "a column of negative prompts", "a.csv",
+      "Negative_Prompt,prompt\n\"a, b\",one\n,two\n \t,three\n",
+      [Prompt(text: "one", negative: "a, b"), Prompt(text: "two"), Prompt(text: "three")]),
+    Readable(
+      "a last column of negative prompts that some rows leave out", "a.tsv",
+      "prompt\tnegative_prompt\none\n\"two\"\t\"dark\"\n",
+      [Prompt(text: "one"), Prompt(text: "two", negative: "dark")]),
   ]
 
   @Test(arguments: readable)
   func readsEachForm(_ file: Readable) throws {
     try withScratchFolder { folder in
       let path = try write(file.text.utf8, to: "\(folder)/\(file.name)")
-      #expect(try PromptFile(path: path).prompts == file.prompts)
+      #expect(try PromptFile(path: path).entries == file.prompts)
+    }
+  }
+
+  /// A record may begin in one piece of a file and end in another.
+  @Test(arguments: readable)
+  func theLengthOfAPieceMakesNoDifference(_ file: Readable) throws {
+    try withScratchFolder { folder in
+      let path = try write(file.text.utf8, to: "\(folder)/\(file.name)")
+      for byteCount in [1, 2, 3, 5, 8, 13, 1000] {
+        let scanner = try PromptScanner(path: path, byteCount: byteCount)
+        var prompts: [Prompt] = []
+        while let found = try scanner.next() { prompts.append(found.prompt) }
+        #expect(prompts == file.prompts, "\(byteCount) bytes")
+        #expect(try scanner.finish() == sha256(of: Data(file.text.utf8)))
+      }
     }
   }
 
@@ -73,6 +116,8 @@ struct PromptFileTests {
     #"expected a JSON object with a text "prompt", such as {"prompt": "a red fox"}, found "#
   static let wrongJSONList =
     #"expected a JSON list of texts or of objects with a text "prompt", found "#
+
+  static let brokenList = wrongJSONList + "invalid JSON: "
 
   static let refused = [
     Refused("a.txt", [], "a.txt: expected at least one prompt, found an empty file"),
@@ -117,6 +162,30 @@ struct PromptFileTests {
       "a.csv", "prompt\n\"a\" fox\n".utf8,
       "a.csv:2: expected the field to end with its closing quote, found more text: "
         + "put quotes around the whole field and double those within"),
+    Refused(
+      "a.jsonl", #"{"prompt": "a", "negative_prompt": 3}"#.utf8,
+      "a.jsonl:1: \(wrongJSONLine)something else"),
+    Refused("a.json", #"["one" "two"]"#.utf8, "a.json: \(brokenList)a comma is missing, line 1"),
+    Refused("a.json", "[\"one\",\n]".utf8, "a.json: \(brokenList)an entry is missing, line 2"),
+    Refused("a.json", "[\"one\"]\nx".utf8, "a.json: \(brokenList)more follows its end, line 2"),
+    Refused("a.json", "\"one\"".utf8, "a.json: \(wrongJSONList)something else"),
+    Refused("a.json", "[\"one\", 3]".utf8, "a.json: \(wrongJSONList)something else in entry 2"),
+    Refused("a.json", "\n".utf8, "a.json: \(brokenList)none begins, line 2"),
+    Refused(
+      "a.txt", Array("a\n".utf8) + repeatElement(0x61, count: 3 << 20),
+      "a.txt:2: expected at most 65536 bytes, found more: "
+        + "a text encoder reads some 77 words; is this a prompt file?"),
+    Refused(
+      "a.csv", Array("prompt\na\n\"b\n".utf8) + repeatElement(0x0A, count: 2 << 20),
+      "a.csv:3: expected at most 1048576 bytes in a row or an entry, found more: is a quote missing?"
+    ),
+    Refused(
+      "a.csv", Array("prompt\na,b\n".utf8) + repeatElement(0x61, count: 70_000),
+      "a.csv:3: expected at most 65536 bytes, found 70000: "
+        + "a text encoder reads some 77 words; is this a prompt file?"),
+    Refused(
+      "a.csv", "prompt,x\na,\"b\n".utf8 + [0xFF, 0x22],
+      "a.csv:3: expected UTF-8 text, found bytes that are not: save the file as UTF-8"),
     Refused(
       "a.parquet", "PAR1".utf8,
       "a.parquet: expected a prompt file that ends in one of .txt, .jsonl, .json, .csv, .tsv, "

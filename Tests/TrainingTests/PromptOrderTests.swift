@@ -86,3 +86,64 @@ struct PromptOrderTests {
     #expect(Set(seeds).count == 1_000_000)
   }
 }
+
+struct PromptMixTests {
+  @Test func oneFileComesInTheOrderOfItsPermutation() {
+    let order = PromptOrder(counts: [1000], weights: [7], seed: 5)
+    let permutation = PromptPermutation(count: 1000, seed: 5)
+    for position in [0, 1, 2, 999, 1000, 123_456] {
+      let place = order.place(at: position)
+      #expect(place.file == 0 && place.index == permutation.index(at: position))
+    }
+  }
+
+  @Test(arguments: [[1, 1], [2, 1], [3, 5, 2], [1, 1000], [4, 6], [7]])
+  func eachFileHasItsExactShare(weights: [Int]) {
+    let order = PromptOrder(counts: weights.map { _ in 10 }, weights: weights, seed: 1)
+    let total = weights.reduce(0, +)
+    var counts = weights.map { _ in 0 }
+    for position in 0..<3 * total {
+      counts[order.place(at: position).file] += 1
+      // Nowhere is a file a whole turn behind or ahead.
+      for (count, weight) in zip(counts, weights) {
+        let due = Double((position + 1) * weight) / Double(total)
+        #expect(abs(Double(count) - due) < Double(weights.count), "\(position)")
+      }
+    }
+    #expect(counts == weights.map { 3 * $0 })
+  }
+
+  @Test func everyPromptOfAFileComesOnceBeforeAnyComesTwice() {
+    let counts = [7, 100, 3]
+    let order = PromptOrder(counts: counts, weights: [2, 3, 1], seed: 3)
+    var visits = counts.map { [Int](repeating: 0, count: $0) }
+    for position in 0..<5000 {
+      let (file, index) = order.place(at: position)
+      visits[file][index] += 1
+      let least = visits[file].reduce(.max, min)
+      #expect(visits[file][index] <= least + 1)
+    }
+    #expect(visits.allSatisfy { !$0.contains(0) })
+  }
+
+  @Test func filesOfEqualLengthHaveOrdersOfTheirOwn() {
+    let order = PromptOrder(counts: [50, 50], weights: [1, 1], seed: 1)
+    let places = (0..<100).map(order.place)
+    #expect(places.map(\.file) == (0..<100).map { $0 % 2 })
+    let orders = (0..<2).map { file in places.filter { $0.file == file }.map(\.index) }
+    #expect(orders[0] != orders[1])
+    #expect(orders.map { $0.sorted() } == [Array(0..<50), Array(0..<50)])
+  }
+
+  /// Worked out by hand. A change here changes every resumed run.
+  @Test func turnsAreSpreadEvenly() {
+    func files(_ weights: [Int]) -> [Int] {
+      let order = PromptOrder(counts: weights.map { _ in 9 }, weights: weights, seed: 1)
+      return (0..<2 * weights.reduce(0, +)).map { order.place(at: $0).file }
+    }
+    #expect(files([5, 1, 1]) == [0, 0, 1, 0, 2, 0, 0, 0, 0, 1, 0, 2, 0, 0])
+    #expect(files([2, 1]) == [0, 1, 0, 0, 1, 0])
+    // The same as 1 to 2.
+    #expect(files([2, 4]).prefix(6) == [1, 0, 1, 1, 0, 1])
+  }
+}

@@ -195,7 +195,7 @@ import Torch
       let path = "\(folder.path)/prompts.txt"
       try "a small red circle on a white background\na cat\n".write(
         toFile: path, atomically: true, encoding: .utf8)
-      configuration.data.prompts = path
+      configuration.data.prompts = [.init(path: path)]
       let message = #expect(throws: AgreedFailure.self) { try self.trainer(configuration) }
       #expect(message?.description.hasPrefix("prompt 2 of \(path): expected a prompt for") == true)
     }

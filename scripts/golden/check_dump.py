@@ -174,8 +174,8 @@ def guided(dump, unet, sample, timestep, prompt):
                             dump["pooled"][prompt] if is_xl else None)
     if scale == 1:
         return conditional
-    empty = predicted(dump, unet, sample, timestep, dump["empty_context"][0],
-                      dump["empty_pooled"][0] if is_xl else None)
+    empty = predicted(dump, unet, sample, timestep, dump["empty_contexts"][prompt],
+                      dump["empty_pooled"][prompt] if is_xl else None)
     return empty + scale * (conditional - empty)
 
 

@@ -93,7 +93,7 @@ class InputTests(unittest.TestCase):
         prompts = self.scratch / "endless.txt"
         prompts.touch()
         os.truncate(prompts, 1 << 30)
-        return Case("a gigabyte of prompts", f"{prompts}: expected", {"data.prompts": prompts})
+        return Case("a gigabyte of prompts", f"{prompts}:1: expected", {"data.prompts": prompts})
 
     def prompts(self, text):
         path = self.scratch / "prompts.txt"

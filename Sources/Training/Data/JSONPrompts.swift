@@ -2,66 +2,97 @@ import Foundation
 
 /// Prompts in JSON.
 enum JSONPrompts {
-  /// The prompts of a file with an object a line.
-  static func lines(of text: PromptText) throws -> [String] {
-    let decoder = JSONDecoder()
-    return try text.lines.filter { !$0.text.isEmpty }.map { line in
-      let data = Data(line.text.utf8)
-      do {
-        let entry = try decoder.decode(Object.self, from: data)
-        return try text.checked(entry.prompt, line: line.number)
-      } catch let error as DecodingError {
-        throw TrainingError(
-          text.path, line: line.number,
-          expected: #"a JSON object with a text "prompt", such as {"prompt": "a red fox"}"#,
-          found: reason(error, data))
-      }
-    }
-  }
-
-  /// The prompts of a file that is one list.
-  static func list(in text: PromptText) throws -> [String] {
-    let data = Data(text.bytes)
+  /// The prompt of an object on a line of its own.
+  static func prompt(ofLine line: UnsafeRawBufferPointer, at place: PromptPlace) throws -> Prompt {
+    let data = Data(line)
     do {
-      return try JSONDecoder().decode([Entry].self, from: data).enumerated().map {
-        do {
-          return try text.checked($1.prompt, line: nil)
-        } catch let error as TrainingError {
-          throw TrainingError(
-            "\(text.path), entry \($0 + 1)", expected: error.expected, found: error.found,
-            advice: error.advice)
-        }
-      }
+      let object = try JSONDecoder().decode(Object.self, from: data)
+      return try place.prompt(object.prompt, negative: object.negative_prompt)
     } catch let error as DecodingError {
-      throw TrainingError(
-        text.path, expected: #"a JSON list of texts or of objects with a text "prompt""#,
+      throw place.error(
+        expected: #"a JSON object with a text "prompt", such as {"prompt": "a red fox"}"#,
         found: reason(error, data))
     }
   }
 
-  private struct Object: Decodable {
-    let prompt: String
+  /// The prompt of an entry of a list: a text, or an object with one.
+  static func prompt(ofEntry entry: UnsafeRawBufferPointer, at place: PromptPlace) throws -> Prompt
+  {
+    let data = Data(entry)
+    do {
+      switch entry.first {
+      case UInt8(ascii: "\""):
+        return try place.prompt(
+          JSONDecoder().decode(String.self, from: data), negative: nil)
+      case UInt8(ascii: "{"):
+        let object = try JSONDecoder().decode(Object.self, from: data)
+        return try place.prompt(object.prompt, negative: object.negative_prompt)
+      default:
+        throw wrongList(place.path, found: somethingElse + inEntry(place))
+      }
+    } catch let error as DecodingError {
+      throw wrongList(place.path, found: reason(error, data) + inEntry(place))
+    }
   }
 
-  /// A text, or an object with one.
-  private struct Entry: Decodable {
-    let prompt: String
+  /// What a file is told that should be a list and is not.
+  static func wrongList(_ path: String, found: String) -> TrainingError {
+    TrainingError(
+      path, expected: #"a JSON list of texts or of objects with a text "prompt""#, found: found)
+  }
 
-    init(from decoder: any Decoder) throws {
-      if let text = try? decoder.singleValueContainer().decode(String.self) {
-        prompt = text
+  static let somethingElse = "something else"
+
+  private static func inEntry(_ place: PromptPlace) -> String {
+    place.entry.map { " in entry \($0)" } ?? ""
+  }
+
+  /// The length in bytes of the entry that begins where `window` does; `nil` where the window ends
+  /// before it.
+  static func entryLength(in window: UnsafeRawBufferPointer) -> Int? {
+    var depth = 0
+    var isInText = false
+    var place = 0
+    while place < window.count {
+      let byte = window[place]
+      if isInText {
+        switch byte {
+        case UInt8(ascii: "\\"): place += 1
+        case UInt8(ascii: "\""):
+          isInText = false
+          if depth == 0 { return place + 1 }
+        default: break
+        }
       } else {
-        prompt = try Object(from: decoder).prompt
+        switch byte {
+        case UInt8(ascii: "\""): isInText = true
+        case UInt8(ascii: "{"), UInt8(ascii: "["): depth += 1
+        case UInt8(ascii: "}"), UInt8(ascii: "]"):
+          // The list's own end, after a number or a word.
+          guard depth > 0 else { return place }
+          depth -= 1
+          if depth == 0 { return place + 1 }
+        case UInt8(ascii: ","):
+          if depth == 0 { return place }
+        default: break
+        }
       }
+      place += 1
     }
+    return nil
+  }
+
+  private struct Object: Decodable {
+    let prompt: String
+    // As it is written in the file.
+    let negative_prompt: String?
   }
 
   /// What came instead, in a few words.
   private static func reason(_ error: DecodingError, _ data: Data) -> String {
     switch error {
-    case .keyNotFound(_, let context): "none" + place(context)
-    case .typeMismatch(_, let context), .valueNotFound(_, let context):
-      "something else" + place(context)
+    case .keyNotFound: "none"
+    case .typeMismatch, .valueNotFound: somethingElse
     default: "invalid JSON" + syntaxError(in: data)
     }
   }
@@ -75,9 +106,5 @@ enum JSONPrompts {
       let text = (error as NSError).userInfo[NSDebugDescriptionErrorKey] as? String
       return text.map { ": \($0)" } ?? ""
     }
-  }
-
-  private static func place(_ context: DecodingError.Context) -> String {
-    context.codingPath.first?.intValue.map { " in entry \($0 + 1)" } ?? ""
   }
 }

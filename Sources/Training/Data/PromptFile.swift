@@ -1,26 +1,17 @@
-import Foundation
-
-/// A file of prompts, read and checked.
-///
-/// | ending | contents |
-/// | --- | --- |
-/// | `.txt` | a prompt a line |
-/// | `.jsonl` | a JSON object a line, with the key `prompt` |
-/// | `.json` | a list of strings, or of objects with the key `prompt` |
-/// | `.csv`, `.tsv` | a header with the column `prompt`, in capitals or not; fields may be quoted |
-///
-/// All are UTF-8, with or without a byte order mark; lines end with LF or CRLF. Blank lines are
-/// skipped, and spaces around a prompt are cut off.
+/// A file of prompts that is small enough to be held in memory, read and checked.
 struct PromptFile: Sendable {
   /// The path it was read from.
   let path: String
-  /// The prompts in the file's order; at least one, none of them empty.
-  let prompts: [String]
+  /// The prompts in the file's order, as often as they are there; at least one.
+  let entries: [Prompt]
   /// The SHA-256 of the file's bytes in lower-case hexadecimal: tells whether it changed.
   let sha256: String
+  /// The line of each prompt, counted from 1.
+  let lines: [Int]
 
-  /// The greatest length of a prompt, and of a line but in `.json`, in bytes.
-  static let lineLimit = 64 << 10
+  /// The texts of the prompts.
+  var prompts: [String] { entries.map(\.text) }
+
   /// The greatest length of a file in bytes: some two million prompts.
   static let byteLimit = 256 << 20
 
@@ -28,37 +19,30 @@ struct PromptFile: Sendable {
   ///
   /// - Throws: ``TrainingError`` that names the file and the line at fault.
   init(path: String) throws {
-    let ending = (path as NSString).pathExtension.lowercased()
-    guard let format = Format(rawValue: ending) else {
-      let endings = Format.allCases.map { ".\($0.rawValue)" }.joined(separator: ", ")
+    let scanner = try PromptScanner(path: path)
+    guard scanner.version.byteCount <= Self.byteLimit else {
       throw TrainingError(
-        path, expected: "a prompt file that ends in one of \(endings)",
-        found: ending.isEmpty ? "no ending" : ".\(ending)",
-        advice: "rename it after what it contains")
+        path, expected: "a file of at most \(Self.byteLimit) bytes",
+        found: "\(scanner.version.byteCount) bytes")
     }
-    let bytes = try RegularFile(path).contents(byteLimit: Self.byteLimit)
-    let text = try PromptText(bytes, path: path, hasLongLines: format == .json)
-    let prompts = try format.prompts(in: text)
-    guard !prompts.isEmpty else {
-      throw TrainingError(
-        path, expected: "at least one prompt", found: bytes.isEmpty ? "an empty file" : "none")
+    var entries: [Prompt] = []
+    var lines: [Int] = []
+    while let found = try scanner.next() {
+      entries.append(found.prompt)
+      lines.append(found.place.line)
     }
+    guard !entries.isEmpty else { throw scanner.version.noPrompts(path) }
     self.path = path
-    self.prompts = prompts
-    self.sha256 = Training.sha256(of: bytes)
+    self.entries = entries
+    self.lines = lines
+    sha256 = try scanner.finish()
   }
+}
 
-  private enum Format: String, CaseIterable {
-    case txt, jsonl, json, csv, tsv
-
-    func prompts(in text: PromptText) throws -> [String] {
-      switch self {
-      case .txt: text.lines.map(\.text).filter { !$0.isEmpty }
-      case .jsonl: try JSONPrompts.lines(of: text)
-      case .json: try JSONPrompts.list(in: text)
-      case .csv: try PromptTable(text, delimiter: ",").prompts()
-      case .tsv: try PromptTable(text, delimiter: "\t").prompts()
-      }
-    }
+extension FileVersion {
+  /// What a file is told that has no prompts.
+  func noPrompts(_ path: String) -> TrainingError {
+    TrainingError(
+      path, expected: "at least one prompt", found: byteCount == 0 ? "an empty file" : "none")
   }
 }

@@ -29,7 +29,8 @@ final class DebugInspector: StepInspector {
 
     let first = rollouts[0]
     let (again, _) = try trainer.sampler.sample(
-      first.prompt, position: first.position, policyIsReference: trainer.state.step == 0)
+      trainer.prompts.prompt(at: first.position), position: first.position,
+      policyIsReference: trainer.state.step == 0)
     try checks.check(
       "a trajectory drawn again, \(epoch)",
       largestDifference(again.latents.values(), first.latents.values()), limit: 0)

@@ -117,13 +117,17 @@ final class StepDump {
       "contexts", "[N, L, D]", try .concatenated(step.rollouts.map(\.context.features)),
       "of the prompts")
     add(
-      "empty_context", "[1, L, D]", pass.emptyContext.features, "of the empty prompt, for guidance")
+      "empty_contexts", "[N, L, D]", try .concatenated(step.rollouts.map(\.emptyContext.features)),
+      "of the negative prompts, or the empty one, for guidance")
     if let empty = pass.emptyContext.addition {
       let additions = step.rollouts.compactMap(\.context.addition)
       add(
         "pooled", "[N, P]", try .concatenated(additions.map(\.pooled)),
         "of the prompts, which XL's time embedding takes")
-      add("empty_pooled", "[1, P]", empty.pooled, "of the empty prompt")
+      let emptyAdditions = step.rollouts.compactMap(\.emptyContext.addition)
+      add(
+        "empty_pooled", "[N, P]", try .concatenated(emptyAdditions.map(\.pooled)),
+        "of the negative prompts, or the empty one")
       add(
         "sizes", "[1, 6]", empty.sizes,
         "rows and columns of the original, of the crop's top left and of the target, in pixels")
@@ -185,7 +189,7 @@ extension PolicyGradient {
   fileprivate func predictions(along rollout: Rollout) throws -> Tensor {
     let shape = rollout.latents.shape
     let conditioning = try Conditioning(
-      context: rollout.context, count: shape[1], emptyContext: emptyContext,
+      context: rollout.context, count: shape[1], emptyContext: rollout.emptyContext,
       guidanceScale: guidanceScale)
     return try withoutGradient {
       try .concatenated(

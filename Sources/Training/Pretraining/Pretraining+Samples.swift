@@ -34,7 +34,9 @@ extension Pretraining {
       let images = try ImageSampler(
         model: model, plan: SamplingPlan(model.scheduler, stepCount: 10, eta: 1),
         guidanceScale: guidance, batchCount: 64
-      ).images(prompts: prompts, seeds: prompts.indices.map { UInt64($0) })
+      ).images(
+        prompts: prompts, emptyContext: withoutGradient { try model.encodeEmptyPrompt() },
+        seeds: prompts.indices.map { UInt64($0) })
       let scores = try reward.alignments(of: images, prompts: prompts)
       alignment[index] = scores.reduce(0, +) / Double(scores.count)
       if guidance == 3 {

@@ -5,9 +5,12 @@ import Foundation
 struct RegularFile: ~Copyable {
   /// The path it was opened by.
   let path: String
-  /// Its length in bytes when it was opened.
-  let byteCount: Int
+  /// Tells whether it changed since it was opened.
+  let version: FileVersion
   private let descriptor: CInt
+
+  /// Its length in bytes when it was opened.
+  var byteCount: Int { version.byteCount }
 
   /// Opens a file; a folder, a pipe or a device is refused, without waiting for its other end.
   ///
@@ -27,7 +30,7 @@ struct RegularFile: ~Copyable {
         path, expected: "a regular file", found: isFolder ? "a folder" : "a pipe or a device")
     }
     self.descriptor = descriptor
-    byteCount = Int(status.st_size)
+    version = FileVersion(status)
   }
 
   deinit {
@@ -72,8 +75,34 @@ struct RegularFile: ~Copyable {
     }
   }
 
+  /// What the file is now, under whatever name.
+  func presentVersion() throws -> FileVersion {
+    var status = stat()
+    guard fstat(descriptor, &status) == 0 else {
+      throw TrainingError(path, failed: "a file that can be looked at", errno: errno)
+    }
+    return FileVersion(status)
+  }
+
+  /// Up to `count` bytes from `offset` on; fewer at the end of the file alone.
+  func bytes(at offset: Int, count: Int) throws -> [UInt8] {
+    try [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
+      while filled < count {
+        let added = pread(
+          descriptor, buffer.baseAddress.map { $0 + filled }, count - filled,
+          off_t(offset + filled))
+        if added < 0, errno == EINTR { continue }
+        guard added >= 0 else {
+          throw TrainingError(path, failed: "a file that can be read", errno: errno)
+        }
+        if added == 0 { break }
+        filled += added
+      }
+    }
+  }
+
   /// Reads on from where the last call ended; 0 at the end of the file.
-  private func readNext(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
+  func readNext(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
     while true {
       let count = read(descriptor, buffer.baseAddress, buffer.count)
       if count >= 0 { return count }
@@ -81,6 +110,26 @@ struct RegularFile: ~Copyable {
         throw TrainingError(path, failed: "a file that can be read to its end", errno: errno)
       }
     }
+  }
+}
+
+/// Tells a file's contents from earlier and later ones, without reading them.
+struct FileVersion: Codable, Equatable, Sendable {
+  /// Its length.
+  let byteCount: Int
+  /// When its contents changed, in nanoseconds since 1970, as whoever changed them may say.
+  let modified: Int
+  /// When anything about it changed, likewise, as the system says.
+  let changed: Int
+  /// Its number in its file system: a copy has another.
+  let inode: UInt64
+
+  init(_ status: stat) {
+    func nanoseconds(_ time: timespec) -> Int { time.tv_sec * 1_000_000_000 + time.tv_nsec }
+    byteCount = Int(status.st_size)
+    modified = nanoseconds(status.st_mtim)
+    changed = nanoseconds(status.st_ctim)
+    inode = UInt64(status.st_ino)
   }
 }
 

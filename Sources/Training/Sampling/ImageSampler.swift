@@ -28,13 +28,16 @@ struct ImageSampler {
   }
 
   /// One image for each prompt, from the noise of the seed at the same place.
-  func images(prompts: [String], seeds: [UInt64]) throws -> [Image] {
+  ///
+  /// - Parameter emptyContext: What guidance leads away from: of one text for all, or one for each.
+  func images(prompts: [String], emptyContext: TextContext, seeds: [UInt64]) throws -> [Image] {
     try withoutGradient {
-      let empty = try model.encodeEmptyPrompt()
-      return try stride(from: 0, to: prompts.count, by: batchCount).flatMap { start in
+      try stride(from: 0, to: prompts.count, by: batchCount).flatMap { start in
         let range = start..<min(start + batchCount, prompts.count)
         let conditioning = Conditioning(
-          context: try model.encode(prompts: Array(prompts[range])), emptyContext: empty,
+          context: try model.encode(prompts: Array(prompts[range])),
+          emptyContext: try emptyContext.count == 1
+            ? emptyContext : emptyContext.narrowed(range),
           guidanceScale: guidanceScale)
         let noise = try model.noise(seeds: Array(seeds[range]), stepCount: plan.steps.count)
         return try model.images(

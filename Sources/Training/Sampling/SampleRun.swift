@@ -47,7 +47,7 @@ public struct SampleRun {
   private let settings: Settings
   private let plan: SamplingPlan
   /// The prompt of each image.
-  private let prompts: [String]
+  private let prompts: [Prompt]
   private let noise: NoiseFile?
 
   /// Checks the settings against the model and reads the prompts.
@@ -59,7 +59,7 @@ public struct SampleRun {
     var scheduler = model.scheduler
     if let spacing = settings.spacing { scheduler.timestepSpacing = spacing }
     plan = try SamplingPlan(scheduler, stepCount: settings.steps, eta: settings.eta)
-    prompts = try PromptFile(path: settings.prompts).prompts.flatMap {
+    prompts = try PromptFile(path: settings.prompts).entries.flatMap {
       Array(repeating: $0, count: settings.imagesPerPrompt)
     }
     let shape = [prompts.count] + model.latentShape
@@ -116,7 +116,8 @@ public struct SampleRun {
       for (index, start) in starts.enumerated() {
         let places = start..<min(start + settings.batchCount, prompts.count)
         let conditioning = Conditioning(
-          context: try model.encode(prompts: Array(prompts[places])), emptyContext: empty,
+          context: try model.encode(prompts: prompts[places].map(\.text)),
+          emptyContext: try emptyContext(of: prompts[places], empty),
           guidanceScale: settings.guidance)
         var trajectory = Trajectory()
         let latents = try plan.run(
@@ -135,7 +136,7 @@ public struct SampleRun {
           report(line)
           try lines.write(contentsOf: Data("\(line)\n".utf8))
           guard cells.count < Self.gridLimit else { continue }
-          cells.append(ImageGrid.Cell(image: image.thumbnail(), caption: prompts[place]))
+          cells.append(ImageGrid.Cell(image: image.thumbnail(), caption: prompts[place].text))
         }
       }
     }
@@ -158,6 +159,17 @@ public struct SampleRun {
     return try noise.batch(places).to(model.device)
   }
 
+  /// What guidance leads away from: one text for all where no prompt has a negative one.
+  private func emptyContext(of prompts: ArraySlice<Prompt>, _ empty: TextContext) throws
+    -> TextContext
+  {
+    guard settings.guidance != 1, prompts.contains(where: { !$0.negative.isEmpty }) else {
+      return empty
+    }
+    return try .concatenated(
+      prompts.map { try $0.negative.isEmpty ? empty : model.encode(prompts: [$0.negative]) })
+  }
+
   private struct Line: Encodable {
     let file: String
     let prompt: String
@@ -169,7 +181,7 @@ public struct SampleRun {
     let file = Self.imageFile(settings.output, place: place)
     try image.writePNG(to: URL(filePath: file))
     let line = Line(
-      file: file, prompt: prompts[place], index: place,
+      file: file, prompt: prompts[place].text, index: place,
       seed: noise == nil ? settings.seed : nil)
     return String(decoding: try JSONEncoder.stable().encode(line), as: UTF8.self)
   }

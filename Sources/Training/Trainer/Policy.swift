@@ -12,6 +12,10 @@ final class Policy {
   /// Of the empty prompt.
   let emptyContext: TextContext
   private let reference: Reference
+  /// Those of the negative prompts that were asked for last: most runs have a few.
+  private var negativeContexts: [String: TextContext] = [:]
+
+  private static let negativeContextLimit = 64
 
   private enum Reference {
     case adaptersOff(LoRAAdapters)
@@ -28,6 +32,24 @@ final class Policy {
       reference = .frozenCopy(try model.copyOfUNet())
     }
     try model.unetParameters.enableTraining()
+  }
+
+  /// The context that guidance leads away from.
+  ///
+  /// - Parameter negative: The prompt's own; empty where it has none.
+  func context(ofNegative negative: String) throws -> TextContext {
+    guard !negative.isEmpty else { return emptyContext }
+    if let context = negativeContexts[negative] { return context }
+    let context = try withoutGradient { try model.encode(prompts: [negative]) }
+    if negativeContexts.count >= Self.negativeContextLimit { negativeContexts.removeAll() }
+    negativeContexts[negative] = context
+    return context
+  }
+
+  /// The contexts that guidance leads away from in a batch: one for all where none has its own.
+  func context(ofNegatives negatives: [String]) throws -> TextContext {
+    guard negatives.contains(where: { !$0.isEmpty }) else { return emptyContext }
+    return try .concatenated(negatives.map(context(ofNegative:)))
   }
 
   /// What an optimizer changes.

@@ -13,7 +13,7 @@ import Torch
 struct PolicyGradient {
   /// The network of the policy.
   let network: any NoisePredictor
-  /// Of the empty prompt, where the network computes.
+  /// Of the empty prompt, where the network computes. A rollout has its own.
   let emptyContext: TextContext
   let plan: SamplingPlan
   /// The steps that enter the loss, S of them.
@@ -77,7 +77,7 @@ struct PolicyGradient {
     let prediction = try network.guided(
       sample, timesteps: gaussian.timesteps,
       Conditioning(
-        context: rollout.context, count: samples.count, emptyContext: emptyContext,
+        context: rollout.context, count: samples.count, emptyContext: rollout.emptyContext,
         guidanceScale: guidanceScale))
     return try gaussian.logProbability(
       of: states(1), mean: gaussian.mean(sample: sample, prediction: prediction))

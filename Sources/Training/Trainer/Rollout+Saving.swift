@@ -49,7 +49,7 @@ extension Rollout {
   /// - Throws: `NNError` where the file holds another.
   init(
     at position: Int, of file: SafetensorsFile, prompt: String, context: TextContext,
-    latentsShape: [Int], trainedStepCount: Int
+    emptyContext: TextContext, latentsShape: [Int], trainedStepCount: Int
   ) throws {
     func tensor(_ part: Part, _ shape: [Int]) throws -> Tensor {
       try .read(part.name(at: position), shape: shape, from: file)
@@ -62,7 +62,7 @@ extension Rollout {
     }
     let kl: [Double] = try tensor(.kl, [2]).values()
     self.init(
-      position: position, prompt: prompt, context: context,
+      position: position, prompt: prompt, context: context, emptyContext: emptyContext,
       latents: try tensor(.latents, latentsShape), old: try matrix(.old),
       reference: try matrix(.reference),
       kl: KLDivergence(trainedSteps: kl[0], allSteps: kl[1]),

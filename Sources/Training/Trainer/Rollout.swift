@@ -12,6 +12,8 @@ struct Rollout {
   let prompt: String
   /// Of the prompt.
   let context: TextContext
+  /// What guidance led away from: of the negative prompt, or of the empty one.
+  let emptyContext: TextContext
   /// x_T to x_0: [T + 1, B, C, h, w], float32 in host memory.
   let latents: Tensor
   /// l_old, reduced over the latent elements as the method asks: [B][S].

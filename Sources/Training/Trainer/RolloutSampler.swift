@@ -25,13 +25,13 @@ struct RolloutSampler {
   /// The trajectories of the prompt at `position`, with rewards still to come, and their images.
   ///
   /// - Parameter policyIsReference: No update was made yet: nothing need be computed twice.
-  func sample(_ prompt: String, position: Int, policyIsReference: Bool) throws
+  func sample(_ prompt: Prompt, position: Int, policyIsReference: Bool) throws
     -> (rollout: Rollout, images: [Image])
   {
     try withoutGradient {
-      let context = try policy.model.encode(prompts: [prompt])
+      let (context, emptyContext) = try contexts(of: prompt)
       let conditioning = try Conditioning(
-        context: context, count: trajectoryCount, emptyContext: policy.emptyContext,
+        context: context, count: trajectoryCount, emptyContext: emptyContext,
         guidanceScale: guidanceScale)
       let noise = try noise(position: position)
 
@@ -58,13 +58,23 @@ struct RolloutSampler {
       latents.append(try last.to(.cpu))
 
       let rollout = Rollout(
-        position: position, prompt: prompt, context: context,
+        position: position, prompt: prompt.text, context: context, emptyContext: emptyContext,
         latents: try Tensor.concatenated(latents).reshaped([latents.count] + last.shape),
         old: log.matrix(\.old, of: trainedSteps, scale: reductionScale),
         reference: log.matrix(\.reference, of: trainedSteps, scale: reductionScale),
         kl: log.kl(trainedSteps: trainedSteps), rewards: [], components: [])
       return (rollout, try policy.model.images(of: last))
     }
+  }
+
+  /// The context of a prompt and the one that guidance leads away from, each encoded here alone: the
+  /// reference and training take them from the rollout.
+  func contexts(of prompt: Prompt) throws -> (prompt: TextContext, empty: TextContext) {
+    (
+      try policy.model.encode(prompts: [prompt.text]),
+      // Without guidance there is nothing that a negative prompt could do.
+      guidanceScale == 1 ? policy.emptyContext : try policy.context(ofNegative: prompt.negative)
+    )
   }
 
   /// The noise of the trajectories of the prompt at `position`, [B, T + 1, C, h, w].

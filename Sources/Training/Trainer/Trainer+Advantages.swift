@@ -30,13 +30,13 @@ extension Trainer {
         promptCount: method.promptsPerEpoch, share, communicator
       ).map { [Double?](withNaN: $0) }
       let first = state.epoch * method.promptsPerEpoch
-      let prompts = (first..<first + method.promptsPerEpoch).map(permutation.index(at:))
+      let indices = (first..<first + method.promptsPerEpoch).map(prompts.index(at:))
       var history = state.rewardHistory ?? RewardHistory()
-      history.append(rewards, prompts: prompts)
+      history.append(rewards, prompts: indices)
       let advantages = history.advantages(
-        of: rewards, prompts: prompts, limit: Self.advantageLimit)
-      for (place, prompt) in zip(inFlight.indices, share.range) {
-        inFlight[place].advantages = advantages[prompt]
+        of: rewards, prompts: indices, limit: Self.advantageLimit)
+      for (place, row) in zip(inFlight.indices, share.range) {
+        inFlight[place].advantages = advantages[row]
       }
       return history
     }

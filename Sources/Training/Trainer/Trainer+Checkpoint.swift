@@ -90,10 +90,11 @@ extension Trainer {
       try positions.compactMap { position -> Rollout? in
         let name = Rollout.nameOfLatents(at: position)
         guard let file = files.first(where: { $0.info(name) != nil }) else { return nil }
-        let prompt = prompts.prompts[permutation.index(at: position)]
+        let prompt = try prompts.prompt(at: position)
+        let contexts = try sampler.contexts(of: prompt)
         return try Rollout(
-          at: position, of: file, prompt: prompt,
-          context: policy.model.encode(prompts: [prompt]), latentsShape: shape,
+          at: position, of: file, prompt: prompt.text, context: contexts.prompt,
+          emptyContext: contexts.empty, latentsShape: shape,
           trainedStepCount: policyGradient.trainedSteps.count)
       }
     }

@@ -122,12 +122,12 @@ extension Trainer {
     begin("sampling", of: positions.count - drawn.count)
     for position in positions where !drawn.contains(position) {
       if wantsToStop || isMissingTooMany(missingCount, of: epochImageCount) { break }
-      let prompt = prompts.prompts[permutation.index(at: position)]
+      let prompt = try prompts.prompt(at: position)
       var (rollout, images) = try timer.measure(.sample) {
         try sampler.sample(prompt, position: position, policyIsReference: state.step == 0)
       }
       let scores = try timer.measure(.reward) {
-        try reward.scores(of: images, prompts: images.map { _ in prompt })
+        try reward.scores(of: images, prompts: images.map { _ in prompt.text })
       }
       missingScores.note(scores, of: reward)
       rollout.rewards = scores.sums
@@ -226,7 +226,7 @@ extension Trainer {
     if configuration.method.name == .ddpo {
       return try DDPOObjective(
         logProbabilities: inner == 0 ? rollout.old : policyGradient.logProbabilities(of: rollout),
-        old: rollout.old, advantages: rollout.advantages,
+        old: rollout.old, reference: rollout.reference, advantages: rollout.advantages,
         clipRange: method.clips ? method.clipRange : nil)
     }
     // At the first step the trained policy is still the old one: there is nothing to compute anew.

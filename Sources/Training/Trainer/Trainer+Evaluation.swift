@@ -75,7 +75,7 @@ extension Trainer {
   private func draw(
     _ set: (name: String, file: PromptFile), count: Int, label: String, isChecked: Bool
   ) throws -> DrawnSet {
-    let prompts = set.file.prompts
+    let entries = set.file.entries
     let batchCount = configuration.sampler.batchSize
     let shownCount = min(configuration.logging.sampleImages, count)
     let sampler = ImageSampler(
@@ -97,9 +97,12 @@ extension Trainer {
       for start in starts {
         if wantsToStop || isChecked && isMissingTooMany(missingCount, of: count) { break }
         let places = Array(start..<min(start + batchCount, count))
-        let texts = places.map { prompts[$0 % prompts.count] }
+        let batch = places.map { entries[$0 % entries.count] }
+        let texts = batch.map(\.text)
         let images = try sampler.images(
           prompts: texts,
+          emptyContext: configuration.sampler.guidance == 1
+            ? policy.emptyContext : policy.context(ofNegatives: batch.map(\.negative)),
           seeds: places.map {
             evaluationSeed(UInt64(configuration.evaluation.seed), set: set.name, place: $0)
           })
@@ -143,14 +146,14 @@ extension Trainer {
     _ drawn: DrawnSet, _ set: (name: String, file: PromptFile), _ phase: EvaluationPhase
   ) throws {
     guard let folder, !drawn.shown.isEmpty else { return }
-    let prompts = set.file.prompts
+    let entries = set.file.entries
     let epoch = phase == .during ? String(format: "-%06d", state.epoch) : ""
     let name = "\(phase.rawValue)\(epoch)-\(set.name)"
     let cells = drawn.shown.enumerated().map { index, image in
       ImageGrid.Cell(
         image: image.thumbnail(),
         caption: (drawn.rewards[index].map { String(format: "%.2f ", $0) } ?? "no score ")
-          + prompts[index % prompts.count])
+          + entries[index % entries.count].text)
     }
     let scale = policy.model.imageSide < 128 ? 2 : 1
     let grid = ImageGrid(cells: cells, columnCount: min(8, cells.count), scale: scale).image()

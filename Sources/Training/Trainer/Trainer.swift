@@ -25,8 +25,7 @@ public final class Trainer {
 
   let configuration: RunConfiguration
   let communicator: Communicator
-  let prompts: PromptFile
-  let permutation: PromptPermutation
+  let prompts: TrainingPrompts
   let share: PromptShare
   let evaluationSets: [(name: String, file: PromptFile)]
   /// What the images are worth. A test may put a reward of its own here before the run.
@@ -95,6 +94,7 @@ public final class Trainer {
   ) throws {
     try self.init(configuration, communicator: communicator, device: device, stop: stop)
     try communicator.agreed { try openRunFolder(resume) }
+    try communicator.agreed(sayWhatPromptsAreLike)
     let saver = try restore(resume)
     isResumed = saver != nil
     isFinished = try resume == .latest && cameToItsEnd(saver)
@@ -119,8 +119,10 @@ public final class Trainer {
       [timer] in
       try TrainerParts(configuration, communicator, device: device, timer: timer)
     }
-    try parts.requireTheSame(onAllRanksOf: communicator, configuration)
-    prompts = parts.prompts
+    prompts = try TrainingPrompts.load(
+      configuration, tokenizer: parts.policy.model.textEncoders[0].tokenizer, reward: parts.reward,
+      communicator)
+    try parts.requireTheSame(onAllRanksOf: communicator, configuration, prompts)
     evaluationSets = parts.evaluationSets
     reward = parts.reward
     policy = parts.policy
@@ -134,14 +136,12 @@ public final class Trainer {
     gradient = parts.gradient
     state = TrainingState(
       configuration: configuration.yaml(), modelSHA256: parts.modelSHA256,
-      promptsSHA256: parts.prompts.sha256)
+      promptsSHA256: prompts.sha256)
     schedule = LearningRateSchedule(configuration)
     averager = try GradientAverager(
       parts.gradient, parts.buckets, over: communicator,
       wireType: GradientAverager.WireType(named: configuration.optimizer.gradientType),
       isSharded: configuration.optimizer.sharded)
-    permutation = PromptPermutation(
-      count: parts.prompts.prompts.count, seed: UInt64(configuration.run.seed))
     share = PromptShare(
       of: configuration.method.promptsPerEpoch, rank: communicator.rank,
       rankCount: communicator.size)
@@ -202,6 +202,17 @@ public final class Trainer {
       folder.configuration, contents: Data(configuration.yaml().utf8))
     // A summary says that the run is at its end.
     try DiskOperations().remove(folder.summary)
+  }
+
+  /// Says what there is to say of the prompts, on rank 0.
+  private func sayWhatPromptsAreLike() throws {
+    guard let display else { return }
+    prompts.notes.forEach(display.note)
+    prompts.warnings.forEach(warn)
+    for set in evaluationSets {
+      guard let overlap = try prompts.overlap(with: set.name, set.file) else { continue }
+      overlap.isWarning ? warn(overlap.text) : display.note(overlap.text)
+    }
   }
 
   /// Says what a person should know and the run survives.

@@ -11,7 +11,6 @@ import TorchNN
 
 /// All that one rank loads and checks by itself before a run, without a word to the others.
 struct TrainerParts {
-  let prompts: PromptFile
   let evaluationSets: [(name: String, file: PromptFile)]
   let reward: WeightedReward
   let modelSHA256: String
@@ -31,16 +30,15 @@ struct TrainerParts {
     timer: PhaseTimer
   ) throws {
     try configuration.validate(rankCount: communicator.size)
-    prompts = try PromptFile(path: configuration.data.prompts)
     evaluationSets = try configuration.evaluation.sets.map {
       ($0.name, try PromptFile(path: $0.prompts))
     }
     reward = try RewardRegistry.reward(configuration.rewards)
-    // Each rank looks at its part of the prompts.
-    for file in [prompts] + evaluationSets.map(\.file) {
+    // Each rank looks at its part of the prompts; those of training are looked at with their index.
+    for file in evaluationSets.map(\.file) {
       try reward.check(
         file,
-        indices: stride(from: communicator.rank, to: file.prompts.count, by: communicator.size))
+        indices: stride(from: communicator.rank, to: file.entries.count, by: communicator.size))
     }
 
     let folder = ModelFolder(
@@ -98,9 +96,10 @@ struct TrainerParts {
   /// Refuses ranks that read other things than rank 0: a stale file on one machine.
   ///
   /// - Throws: `AgreedFailure`.
-  func requireTheSame(onAllRanksOf communicator: Communicator, _ configuration: RunConfiguration)
-    throws
-  {
+  func requireTheSame(
+    onAllRanksOf communicator: Communicator, _ configuration: RunConfiguration,
+    _ prompts: TrainingPrompts
+  ) throws {
     let program = try communicator.agreed { try RegularFile("/proc/self/exe").sha256() }
     let inputs =
       [
@@ -127,11 +126,11 @@ extension WeightedReward {
   fileprivate func check(_ file: PromptFile, indices: StrideTo<Int>) throws {
     for index in indices {
       do {
-        try check(prompt: file.prompts[index])
+        try check(prompt: file.entries[index].text)
       } catch {
         throw TrainingError(
           "prompt \(index + 1) of \(file.path)", expected: "a prompt for \(name)",
-          found: "\"\(file.prompts[index])\": \(error)",
+          found: "\"\(file.entries[index].text)\": \(error)",
           advice: "take it out, or choose another reward")
       }
     }
