@@ -159,7 +159,7 @@ enum Schema {
       "beta: weight of the KL term; smaller follows the reward more"),
     ConfigurationKey(
       "method.clipRange", \.method.clipRange, .above(0), unit: "nats, in one sampling step",
-      knownAs: ["eps", "epsilon", "clip", "clip_eps", "clip_epsilon"],
+      knownAs: ["eps", "epsilon", "clip_eps", "clip_epsilon"],
       "eps: how far a step's log-ratio may move within an epoch; acts where K > 1"),
     ConfigurationKey(
       "method.clip", \.method.clip, .truth,

@@ -24,7 +24,7 @@ struct PRDPCommand: ParsableCommand {
     version: "0.1.0",
     subcommands: [
       Train.self, Launch.self, CheckpointCommand.self, Calibrate.self, ExportCommand.self,
-      Report.self, Sample.self, CompareCommand.self, Inspect.self, Tokenize.self,
+      Report.self, Sample.self, Evaluate.self, CompareCommand.self, Inspect.self, Tokenize.self,
       PromptsCommand.self, Bench.self, Plan.self, DoctorCommand.self, DoctorHost.self,
       Pretrain.self, Config.self, ScenesCommand.self,
     ])

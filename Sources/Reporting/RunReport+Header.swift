@@ -32,7 +32,7 @@ extension RunReport {
     }
     let planned = run.configuration?.integer("run", "epochs").map { " of \(Wording.count($0))" }
     return "Not finished: stopped or at work after \(Wording.count(steps, "optimiser step")), "
-      + "in epoch \(epochs)\(planned ?? "")\(restartWords)."
+      + "in epoch \(Wording.count(epochs))\(planned ?? "")\(restartWords)."
   }
 
   /// Starts of the program beyond the first.

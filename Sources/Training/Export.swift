@@ -20,25 +20,8 @@ public struct Export {
   ///   - modelPath: Where the model is now; where the run had it by default.
   /// - Throws: ``TrainingError`` where the checkpoint or the model is not that of the run.
   public init(_ path: String, modelPath: String? = nil) throws {
-    checkpoint = try Self.checkpoint(path)
-    let state = try checkpoint.state(as: TrainingState.self)
-    let configuration = try RunConfiguration(
-      yaml: state.configuration, source: "\(checkpoint.path)/\(Checkpoint.stateName)")
-    folder = ModelFolder(
-      path: modelPath ?? configuration.model.path, variant: configuration.model.variant)
-    guard FileManager.default.fileExists(atPath: folder.path) else {
-      throw TrainingError(
-        folder.path, expected: "the model that the run started from", found: "no such folder",
-        advice: "name the folder with --model")
-    }
-    model = try StableDiffusionModel(folder, lora: LoRAConfiguration(configuration.model))
-    guard try folder.weightsSHA256() == state.modelSHA256 else {
-      throw TrainingError(
-        folder.path, expected: "the model that the run started from",
-        found: "one with other weights", advice: "name its folder with --model")
-    }
-    let file = configuration.optimizer.averageDecay == nil ? "trained" : "average"
-    try checkpoint.load(file, into: model.unetParameters.trainable)
+    let trained = try TrainedModel(path, modelPath: modelPath)
+    (checkpoint, folder, model) = (trained.checkpoint, trained.folder, trained.model)
   }
 
   /// Whether the run trained adapters, and not all of the UNet.
@@ -142,23 +125,5 @@ public struct Export {
     TrainingError(
       path, expected: "\(what) as it was written", found: "something else",
       advice: "is the disk sound?")
-  }
-
-  private static func checkpoint(_ path: String) throws -> Checkpoint {
-    func exists(_ name: String) -> Bool {
-      FileManager.default.fileExists(atPath: "\(path)/\(name)")
-    }
-    if exists(Checkpoint.commitName) { return try Checkpoint(path: path) }
-    guard exists("checkpoints") else {
-      throw TrainingError(
-        path, expected: "the folder of a run, or a checkpoint", found: "neither",
-        advice: "it is run.output of the run, or a folder in checkpoints/ there")
-    }
-    let store = CheckpointStore(folder: RunFolder.checkpoints(in: path), warn: { _ in })
-    guard let newest = try store.newestValid() else {
-      throw TrainingError(
-        "\(path)/checkpoints", expected: "a checkpoint that is whole", found: "none")
-    }
-    return newest
   }
 }

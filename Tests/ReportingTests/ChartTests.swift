@@ -58,6 +58,18 @@ struct ChartTests {
     #expect(Thinning.indices([], columnCount: 300).isEmpty)
   }
 
+  @Test func theLineOfManyStepsIsTheirMean() throws {
+    let values = (0..<10_000).map { $0.isMultiple(of: 2) ? 3.0 : 1 }
+    let means = Thinning.means(values, columnCount: 100)
+    #expect(means.map(\.mean) == Array(repeating: 2, count: 100))
+    #expect(means.first?.index == 50 && means.last?.index == 9950)
+    #expect(Thinning.means([1, 2], columnCount: 100).isEmpty)
+    let source = try #require(
+      LineChart(title: "Loss", unit: "", series: [Series("loss", Array(1...10_000), values)]).figure
+    ).source
+    #expect(source.contains("class=\"extremes s1\"") && source.contains("class=\"line s1\""))
+  }
+
   @Test func aGapInTheNumbersIsAGapInTheLine() throws {
     let chart = LineChart(
       title: "Loss", unit: "nats²",

@@ -30,6 +30,7 @@ import Torch
     configuration.method.innerSteps = 2
     configuration.checkpoint.everySteps = 1
     configuration.checkpoint.keep = 10
+    configuration.scoring.maxMissingFraction = 0.9
     change(&configuration)
     let trainer = try Trainer(
       configuration, communicator: DebugFixture.world(), device: .cpu, resume: resume)
@@ -48,7 +49,6 @@ import Torch
     try withScratchFolder { folder in
       func change(_ configuration: inout RunConfiguration) {
         configuration.method.advantages = advantages
-        configuration.scoring.maxMissingFraction = 1
         if advantages == .history { configuration.method.imagesPerPrompt = 1 }
       }
       let straight = try trainer("straight", in: folder, change)

@@ -42,11 +42,11 @@ import Torch
         "a small red circle\nred red red red\nred red red blue\nred red red red\n".utf8,
         to: "\(folder)/a.txt")
       let prompts = try prompts(a, weights: [1], tokens: 5)
-      #expect(prompts.notes == ["1 training prompts are there more than once, and count once"])
+      #expect(prompts.notes == ["duplicates among the training prompts, left out: 1"])
       #expect(
         prompts.warnings == [
-          "\(a):1 has more tokens than the text encoder reads, and so have 3 other prompts of the "
-            + "file: their ends have no effect"
+          "prompts with more tokens than the text encoder reads, whose ends have no effect: 4, the "
+            + "first at \(a):1"
         ])
       #expect(try self.prompts(a, weights: [1], tokens: 6).warnings.isEmpty)
     }

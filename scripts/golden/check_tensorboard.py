@@ -81,8 +81,7 @@ def server_answers(expected_scalars):
             url = f"{address}/data/plugin/images/individualImage?{entry['query']}"
             with urllib.request.urlopen(url, timeout=30) as answer:
                 is_png = answer.read(8) == b"\x89PNG\r\n\x1a\n"
-            answers["images"].setdefault(tag, []).append(
-                (entry["step"], entry["width"], entry["height"], is_png))
+            answers["images"].setdefault(tag, []).append((entry["step"], is_png))
     for tag in histograms:
         answers["histograms"][tag] = [
             (step, sum(count for _, _, count in buckets))

@@ -80,9 +80,8 @@ class PromptTests(unittest.TestCase):
             file.write("a large green ring\n" * 10)
             file.truncate()
         self.assertEqual(run.wait(), 1, run.text())
-        self.assertEqual(
-            run.text().count(f"{changing}: expected the file as it was when its prompts were counted"),
-            1, run.text())
+        self.assertIn(
+            f"{changing}: expected the file as it was when its prompts were counted", run.text())
         resumed = runs.Run(
             2, {
                 "run.output": self.scratch / "changing", "run.epochs": 1000,

@@ -53,8 +53,8 @@ class SeeingTests(unittest.TestCase):
         os.killpg(run.process.pid, signal.SIGKILL)
         run.wait()
         cls.killed_page = cls.report(f"{cls.scratch}/run", f"{cls.scratch}/killed.html")
-        cls.run = runs.Run(2, settings, "--resume", "latest").finish()
-        cls.page = cls.report(cls.run.output)
+        cls.whole = runs.Run(2, settings, "--resume", "latest").finish()
+        cls.page = cls.report(cls.whole.output)
 
     @classmethod
     def report(cls, folder, output=None):
@@ -66,13 +66,13 @@ class SeeingTests(unittest.TestCase):
 
     @unittest.skipUnless(has_tensorboard(), f"{PYTHON} has no tensorboard")
     def test_tensorboard_shows_a_run_that_was_killed_and_went_on(self):
-        folder = f"{self.run.output}/tensorboard"
+        folder = f"{self.whole.output}/tensorboard"
         self.assertEqual(len(list(Path(folder).iterdir())), 2)
         done = subprocess.run(
             [PYTHON, "scripts/golden/check_tensorboard.py", folder], cwd=runs.ROOT, text=True,
             stdout=subprocess.PIPE, timeout=120, check=True)
         seen = json.loads(done.stdout)
-        steps = runs.records(self.run.output, "step")
+        steps = runs.records(self.whole.output, "step")
         self.assertEqual([record["step"] for record in steps], list(range(1, 11)))
         for source in ("events", "server"):
             scalars = seen[source]["scalars"]
@@ -90,7 +90,7 @@ class SeeingTests(unittest.TestCase):
                 [step for step, _ in scalars["evaluation/unseen/reward"]], [0, 10])
             images = seen[source]["images"]["samples/unseen"]
             self.assertEqual([image[0] for image in images], [0, 2, 4, 6, 8, 10])
-            self.assertTrue(all(image[3] for image in images), images)
+            self.assertTrue(all(image[-1] for image in images), images)
         for _, least, greatest, count in seen["events"]["histograms"]["train/log_ratio"]:
             # Prompts, images, and the steps that are trained on.
             self.assertEqual(count, 5 * 4 * 3)
@@ -116,14 +116,14 @@ class SeeingTests(unittest.TestCase):
         self.assertIn("Finished: 5 epochs, 10 optimiser steps in ", self.page)
         self.assertIn(" on 2 ranks, restarted once.", self.page)
         self.assertIn("restart after step ", self.page)
-        self.assertEqual(self.page, self.report(self.run.output))
+        self.assertEqual(self.page, self.report(self.whole.output))
 
     def test_what_cannot_be_reported_on_is_named(self):
         folder = f"{self.scratch}/nothing"
         Path(folder).mkdir()
         for words, error in (
                 ((folder,), f"{folder}: expected the folder of a run, with metrics.jsonl"),
-                ((self.run.output, "--output", "/nowhere/r.html"), "/nowhere/r.html: expected a")):
+                ((self.whole.output, "--output", "/nowhere/r.html"), "/nowhere/r.html: expected a")):
             done = subprocess.run(
                 [str(runs.PRDP), "report", *words], capture_output=True, text=True, timeout=60)
             self.assertEqual((done.returncode, done.stdout), (2, ""))
@@ -134,7 +134,7 @@ class SeeingTests(unittest.TestCase):
         for width in (1200, 390):
             with self.subTest(width=width):
                 looker = self.scratch / f"look-{width}.html"
-                looker.write_text(LOOKER % (f"file://{self.run.output}/report.html", width))
+                looker.write_text(LOOKER % (f"file://{self.whole.output}/report.html", width))
                 found = self.browse(looker)
                 self.assertEqual(found["scripts"], 0)
                 self.assertLessEqual(found["width"], width)
@@ -151,7 +151,7 @@ class SeeingTests(unittest.TestCase):
         picture = self.scratch / "page.png"
         self.start_browser(
             "--window-size=1200,2400", f"--screenshot={picture}",
-            f"file://{self.run.output}/report.html")
+            f"file://{self.whole.output}/report.html")
         self.assertGreater(picture.stat().st_size, 20_000)
 
     def browse(self, page):

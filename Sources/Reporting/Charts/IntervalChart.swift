@@ -20,6 +20,8 @@ struct IntervalChart {
   private static let width = 360.0
   private static let rowHeight = 46.0
   private static let (left, right, top) = (14.0, 346.0, 22.0)
+  /// For the names beside the marks.
+  private static let nameWidth = 48.0
 
   /// The drawing; `nil` where there is nothing to draw.
   var figure: HTML? {
@@ -29,7 +31,7 @@ struct IntervalChart {
     let x = Axis(
       Axis.range(
         of: marks.flatMap { [$0.value - $0.standardError, $0.value + $0.standardError] }),
-      from: Self.left, to: Self.right, tickCount: 5)
+      from: Self.left, to: Self.right - Self.nameWidth, tickCount: 5)
     let ticks = x.ticks.map { tick -> HTML in
       """
       <path class="grid" d="M\(x.place(tick)) \(Self.top - 6)V\(bottom)"/>\
@@ -68,13 +70,10 @@ struct IntervalChart {
     _ mark: Mark, at y: Double, _ x: Axis, isFilled: Bool, name: String
   ) -> HTML {
     let ends = (x.place(mark.value - mark.standardError), x.place(mark.value + mark.standardError))
-    // On the side where there is room.
-    let isLeft = ends.1 > Self.right - 60
     return """
       <path class="error s1" d="M\(ends.0) \(y)H\(ends.1)"/>\
       <circle class="\(isFilled ? "dot" : "ring") s1" cx="\(x.place(mark.value))" cy="\(y)" r="4"/>\
-      <text class="\(isLeft ? "end" : "start")" x="\(isLeft ? ends.0 - 8 : ends.1 + 8)" \
-      y="\(y + 4)">\(name)</text>
+      <text x="\(ends.1 + 8)" y="\(y + 4)">\(name)</text>
 
       """
   }

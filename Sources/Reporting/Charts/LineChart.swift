@@ -15,7 +15,7 @@ struct LineChart {
 
   static let width = 360.0
   static let height = 208.0
-  private static let (left, top, bottom) = (50.0, 10.0, 168.0)
+  private static let (left, top, bottom) = (54.0, 10.0, 168.0)
   private static let characterWidth = 6.6
   private static let lineHeight = 14.0
 
@@ -55,8 +55,14 @@ struct LineChart {
     let steps = series.flatMap { $0.points.map(\.x) }
     let least = steps.min() ?? 0
     return Axis(
-      least...max(steps.max() ?? 1, least + 1), from: Self.left, to: right, tickCount: 5,
+      least...max(steps.max() ?? 1, least + 1), from: Self.left, to: right,
+      tickCount: min(5, Int((right - Self.left) / Self.tickWidth(upTo: steps.max() ?? 1))),
       wholeNumbers: true)
+  }
+
+  /// What the longest of the numbers below an axis takes, with room beside it.
+  private static func tickWidth(upTo greatest: Double) -> Double {
+    Double(Wording.number(greatest).count) * characterWidth + 24
   }
 
   private var yAxis: Axis {
@@ -104,7 +110,8 @@ struct LineChart {
     }
     let marks = x.ticks.map { tick -> HTML in
       """
-      <text class="middle" x="\(x.place(tick))" y="\(Self.bottom + 16)">\(x.label(tick))</text>
+      <text class="\(x.place(tick) > right - 12 ? "end" : "middle")" x="\(x.place(tick))" \
+      y="\(Self.bottom + 16)">\(x.label(tick))</text>
 
       """
     }
@@ -149,7 +156,19 @@ struct LineChart {
         }
       }
     }
-    return "<path class=\"line s\(number)\" d=\"\(path)\"/>\n\(marks)"
+    // Of more steps than can be told apart the means are the line, and the extremes are behind it.
+    let means = Thinning.means(values, columnCount: Int(right - Self.left)).map { column in
+      (x.place(series.points[column.index].x), y.place(column.mean))
+    }
+    guard !means.isEmpty else {
+      return "<path class=\"line s\(number)\" d=\"\(path)\"/>\n\(marks)"
+    }
+    let course = means.map { "\(HTML.place($0.0)) \(HTML.place($0.1))" }.joined(separator: "L")
+    return """
+      <path class="extremes s\(number)" d="\(path)"/>
+      <path class="line s\(number)" d="M\(course)"/>
+      \(marks)
+      """
   }
 
   /// The band of a line's deviations: along the upper ends and back along the lower ones.

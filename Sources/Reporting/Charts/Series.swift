@@ -32,4 +32,16 @@ enum Thinning {
       return Set([range.lowerBound, range.upperBound - 1] + extremes.compactMap(\.self)).sorted()
     }
   }
+
+  /// The mean of each column, and the place of its middle; none where all points are drawn.
+  static func means(_ values: [Double], columnCount: Int) -> [(index: Int, mean: Double)] {
+    guard values.count > 4 * columnCount else { return [] }
+    return (0..<columnCount).compactMap { column in
+      let range =
+        column * values.count / columnCount..<(column + 1) * values.count / columnCount
+      let finite = values[range].filter(\.isFinite)
+      guard !finite.isEmpty else { return nil }
+      return ((range.lowerBound + range.upperBound) / 2, finite.reduce(0, +) / Double(finite.count))
+    }
+  }
 }

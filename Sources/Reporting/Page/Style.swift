@@ -25,17 +25,21 @@ enum Style {
     figure { margin: 0 } figcaption { font-weight: 600; font-size: .95rem }
     .chart figcaption { display: flex; gap: 6px; align-items: baseline; flex-wrap: wrap }
     .last { margin-left: auto; font-weight: normal; font-variant-numeric: tabular-nums }
-    svg { display: block; width: 100%; height: auto; overflow: visible }
+    svg { display: block; width: 100%; height: auto }
     svg text { fill: var(--soft); font-size: 12px; font-variant-numeric: tabular-nums }
     svg .end { text-anchor: end } svg .middle { text-anchor: middle }
     svg .strong { fill: var(--ink); font-weight: 600 }
     .grid, .axis, .restart { fill: none; stroke: var(--line) } .axis { stroke: var(--soft) }
     .restart { stroke: var(--soft); stroke-dasharray: 2 4 }
-    .line, .error { fill: none; stroke-width: 1.8; stroke-linejoin: round }
-    .band { opacity: .16 } .error { stroke-width: 1.2 } .ring { fill: var(--paper); stroke-width: 2 }
-    .line.s1, .error.s1, .ring.s1 { stroke: var(--s1) } .line.s2, .error.s2 { stroke: var(--s2) }
-    .line.s3, .error.s3 { stroke: var(--s3) } .line.s4, .error.s4 { stroke: var(--s4) }
-    .line.s5, .error.s5 { stroke: var(--s5) } .line.s6, .error.s6 { stroke: var(--s6) }
+    .line, .error, .extremes, .ring { stroke-width: 1.8; stroke-linejoin: round }
+    .line, .error, .extremes { fill: none } .error { stroke-width: 1.2 }
+    .extremes { opacity: .25; stroke-width: 1 } .band { opacity: .16 } .ring { fill: var(--paper) }
+    .line.s1, .extremes.s1, .error.s1, .ring.s1 { stroke: var(--s1) }
+    .line.s2, .extremes.s2, .error.s2 { stroke: var(--s2) }
+    .line.s3, .extremes.s3, .error.s3 { stroke: var(--s3) }
+    .line.s4, .extremes.s4, .error.s4 { stroke: var(--s4) }
+    .line.s5, .extremes.s5, .error.s5 { stroke: var(--s5) }
+    .line.s6, .extremes.s6, .error.s6 { stroke: var(--s6) }
     .band.s1, .dot.s1, text.s1, rect.s1 { fill: var(--s1) }
     .dot.s2, text.s2, rect.s2 { fill: var(--s2) } .dot.s3, text.s3, rect.s3 { fill: var(--s3) }
     .dot.s4, text.s4, rect.s4 { fill: var(--s4) } .dot.s5, text.s5, rect.s5 { fill: var(--s5) }

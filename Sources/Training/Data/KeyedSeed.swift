@@ -22,8 +22,9 @@ func noiseSeed(runSeed: UInt64, position: Int, imageIndex: Int) -> UInt64 {
 ///
 /// - Parameters:
 ///   - set: The evaluation set's name.
-///   - place: The image's place in the set, at least 0.
-func evaluationSeed(_ seed: UInt64, set: String, place: Int) -> UInt64 {
+///   - place: The place of the image, or of its prompt, in the set, at least 0.
+///   - imageIndex: Which of the prompt's images, at least 0.
+func evaluationSeed(_ seed: UInt64, set: String, place: Int, imageIndex: Int = 0) -> UInt64 {
   let domain = "evaluation/\(set)".utf8.reduce(splitMix(seed)) { splitMix($0 ^ UInt64($1)) }
-  return noiseSeed(runSeed: domain, position: place, imageIndex: 0)
+  return noiseSeed(runSeed: domain, position: place, imageIndex: imageIndex)
 }

@@ -3,8 +3,8 @@ import Foundation
 
 /// Reads prompt files to their end and makes their index.
 ///
-/// It takes 24 bytes of memory for each prompt, and 8 more while it looks for prompts that are
-/// there twice: 320 MB for ten million.
+/// It takes 24 bytes of memory for each prompt, and as many again while it looks for prompts that are
+/// there twice: some 400 MB for ten million.
 struct PromptIndexBuilder {
   /// What stands at one prompt while an index is made: all but the order of those that are equal is
   /// in the digests, 96 bits of them.

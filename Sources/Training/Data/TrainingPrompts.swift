@@ -30,11 +30,11 @@ final class TrainingPrompts {
     notes =
       remarks
       + (duplicateCount == 0
-        ? [] : ["\(duplicateCount) training prompts are there more than once, and count once"])
+        ? [] : ["duplicates among the training prompts, left out: \(duplicateCount)"])
     warnings = files.compactMap { file in
       guard let count = file.longCount, count > 0, let line = file.firstLongLine else { return nil }
-      return "\(file.path):\(line) has more tokens than the text encoder reads, "
-        + "and so have \(count - 1) other prompts of the file: their ends have no effect"
+      return "prompts with more tokens than the text encoder reads, whose ends have no effect: "
+        + "\(count), the first at \(file.path):\(line)"
     }
   }
 

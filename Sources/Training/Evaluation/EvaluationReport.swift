@@ -84,14 +84,6 @@ public struct EvaluationReport: Codable, Sendable, Equatable {
         advice: "make it with prdp evaluate")
     }
   }
-
-  /// Writes a file, over what is there.
-  ///
-  /// - Throws: ``TrainingError``.
-  public func write(to path: String) throws {
-    try DiskOperations().replaceFile(
-      path, contents: JSONEncoder.stable(.prettyPrinted).encode(self))
-  }
 }
 
 /// The mean of a reward over some images.

@@ -106,24 +106,13 @@ struct TrainerParts {
         ("program", program), ("configuration", configuration.yaml()), ("model", modelSHA256),
         ("data.prompts", prompts.sha256),
       ] + evaluationSets.map { ("evaluation set \($0.name)", $0.file.sha256) }
-    let mine = inputs.map { sha256(of: Data($0.1.utf8)) }.joined(separator: " ")
-    let first = try communicator.broadcast(communicator.rank == 0 ? mine : nil).split(
-      separator: " ")
-    try communicator.agreed {
-      for ((name, _), (mine, first)) in zip(inputs, zip(mine.split(separator: " "), first))
-      where mine != first {
-        throw TrainingError(
-          "\(name) on \(communicator.machineName)", expected: "the same on every rank",
-          found: "another than on rank 0",
-          advice: "give all machines the same files, best on a shared file system")
-      }
-    }
+    try communicator.requireTheSame(inputs)
   }
 }
 
 extension WeightedReward {
   /// Looks for prompts that a reward cannot judge, so that they are found before a run.
-  fileprivate func check(_ file: PromptFile, indices: StrideTo<Int>) throws {
+  func check(_ file: PromptFile, indices: StrideTo<Int>) throws {
     for index in indices {
       do {
         try check(prompt: file.entries[index].text)

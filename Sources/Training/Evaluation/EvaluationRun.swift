@@ -1,0 +1,170 @@
+import ClusterConfiguration
+import Diffusion
+import Foundation
+import Images
+import MPI
+import Rewards
+import StableDiffusion
+import Torch
+
+/// Draws images of a file's prompts from a model and scores them, with all ranks.
+public struct EvaluationRun {
+  /// What stands on top of a model.
+  public enum Weights: Sendable {
+    /// Nothing: the model as it is.
+    case none
+    /// A checkpoint of a run that started from the model, or the run's folder.
+    case checkpoint(path: String)
+    /// A file of adapters in diffusers' or Kohya's layout.
+    case adapters(path: String)
+
+    var path: String? {
+      switch self {
+      case .none: nil
+      case .checkpoint(let path), .adapters(let path): path
+      }
+    }
+  }
+
+  private let configuration: RunConfiguration
+  private let communicator: Communicator
+  private let folder: ModelFolder
+  private let modelSHA256: String
+  private let weights: Weights
+  private let prompts: PromptFile
+  private let reward: WeightedReward
+  private let sampler: ImageSampler
+  private let imagesPerPrompt: Int
+  private let seed: UInt64
+
+  /// Loads all that is needed. Collective.
+  ///
+  /// - Parameters:
+  ///   - configuration: Names the model, and says how images are drawn and scored.
+  ///   - modelPath: Where a checkpoint's model is now; where the run had it by default.
+  ///   - prompts: A file in any format that training takes.
+  ///   - imagesPerPrompt: B, 1 or more.
+  ///   - seed: Decides all noise, together with the place of the prompt and of the image.
+  /// - Throws: `AgreedFailure`.
+  public init(
+    _ configuration: RunConfiguration, _ weights: Weights, modelPath: String?, prompts: String,
+    imagesPerPrompt: Int, seed: UInt64, communicator: Communicator, device: Device
+  ) throws {
+    self.configuration = configuration
+    self.communicator = communicator
+    self.weights = weights
+    self.imagesPerPrompt = imagesPerPrompt
+    self.seed = seed
+    let parts = try communicator.agreed {
+      let file = try PromptFile(path: prompts)
+      let reward = try RewardRegistry.reward(configuration.rewards)
+      try reward.check(
+        file,
+        indices: stride(from: communicator.rank, to: file.entries.count, by: communicator.size))
+      let model = try Self.model(configuration, weights, modelPath: modelPath, device: device)
+      let plan = try SamplingPlan(
+        model.model.scheduler.with(configuration.sampler.spacing),
+        stepCount: configuration.sampler.steps, eta: configuration.sampler.eta)
+      return (
+        file, reward, model.folder, model.sha256,
+        ImageSampler(
+          model: model.model, plan: plan, guidanceScale: configuration.sampler.guidance,
+          batchCount: configuration.sampler.batchSize)
+      )
+    }
+    (self.prompts, reward, folder, modelSHA256, sampler) = parts
+    try communicator.requireTheSame([
+      ("configuration", configuration.yaml()), ("model", modelSHA256),
+      ("prompts", parts.0.sha256), ("options", "\(imagesPerPrompt) \(seed)"),
+    ])
+  }
+
+  private static func model(
+    _ configuration: RunConfiguration, _ weights: Weights, modelPath: String?, device: Device
+  ) throws -> (model: StableDiffusionModel, folder: ModelFolder, sha256: String) {
+    let dtype = DType(named: configuration.model.dtype)
+    let folder = ModelFolder(
+      path: modelPath ?? configuration.model.path, variant: configuration.model.variant)
+    switch weights {
+    case .checkpoint(let path):
+      let trained = try TrainedModel(path, modelPath: modelPath, device: device, dtype: dtype)
+      return (trained.model, trained.folder, trained.sha256)
+    case .adapters(let path):
+      let model = try StableDiffusionModel(
+        folder, device: device, dtype: dtype, loraFile: URL(filePath: path))
+      return (model, folder, try folder.weightsSHA256())
+    case .none:
+      let model = try StableDiffusionModel(folder, device: device, dtype: dtype)
+      return (model, folder, try folder.weightsSHA256())
+    }
+  }
+
+  /// Draws and scores all images. Collective.
+  ///
+  /// Batches have the same shape whatever the number of ranks, each whole on one rank, so that the
+  /// scores do not depend on it.
+  ///
+  /// - Parameter progress: Is told how many of this rank's batches are done, of how many.
+  /// - Returns: The same on all ranks.
+  /// - Throws: `AgreedFailure`.
+  public func run(progress: (_ done: Int, _ of: Int) -> Void) throws -> EvaluationReport {
+    let imageCount = prompts.entries.count * imagesPerPrompt
+    let batchCount = sampler.batchCount
+    let starts = stride(from: 0, to: imageCount, by: batchCount).enumerated()
+      .filter { $0.offset % communicator.size == communicator.rank }.map(\.element)
+    // The rewards, and below them each term's scores.
+    var table = [Double](repeating: 0, count: imageCount * (1 + reward.terms.count))
+    try communicator.agreed {
+      let empty = try withoutGradient { try sampler.model.encodeEmptyPrompt() }
+      for (done, start) in starts.enumerated() {
+        let places = Array(start..<min(start + batchCount, imageCount))
+        let scores = try scores(of: places, empty)
+        let rows = [scores.sums] + scores.components.map { $0.map(\.value) }
+        for (row, values) in rows.enumerated() {
+          let first = row * imageCount + start
+          table.replaceSubrange(first..<first + values.count, with: values.withNaN)
+        }
+        progress(done + 1, starts.count)
+      }
+    }
+    // Every element has one owner and is 0 elsewhere, so the sums are exact.
+    try communicator.allReduce(&table, by: .sum)
+    return report([Double?](withNaN: table), imageCount: imageCount)
+  }
+
+  private func scores(of places: [Int], _ empty: TextContext) throws -> WeightedScores {
+    let entries = places.map { prompts.entries[$0 / imagesPerPrompt] }
+    // Without guidance there is nothing that a negative prompt could do.
+    let hasNegatives = sampler.guidanceScale != 1 && entries.contains { !$0.negative.isEmpty }
+    let away = try withoutGradient {
+      hasNegatives ? try sampler.model.encode(prompts: entries.map(\.negative)) : empty
+    }
+    let images = try sampler.images(
+      prompts: entries.map(\.text), emptyContext: away,
+      seeds: places.map {
+        evaluationSeed(
+          seed, set: "", place: $0 / imagesPerPrompt, imageIndex: $0 % imagesPerPrompt)
+      })
+    return try reward.scores(of: images, prompts: entries.map(\.text))
+  }
+
+  private func report(_ table: [Double?], imageCount: Int) -> EvaluationReport {
+    let scores = (0..<imageCount).map { place in
+      EvaluationReport.Score(
+        promptIndex: place / imagesPerPrompt, imageIndex: place % imagesPerPrompt,
+        reward: table[place],
+        components: Dictionary(
+          uniqueKeysWithValues: reward.terms.enumerated().compactMap { index, term in
+            table[(index + 1) * imageCount + place].map { (term.reward.name, $0) }
+          }))
+    }
+    let sampler = configuration.sampler
+    return EvaluationReport(
+      model: folder.path, modelSHA256: modelSHA256, weights: weights.path, prompts: prompts.path,
+      conditions: EvaluationReport.Conditions(
+        promptsSHA256: prompts.sha256, imagesPerPrompt: imagesPerPrompt, seed: seed,
+        steps: sampler.steps, guidance: sampler.guidance, eta: sampler.eta,
+        spacing: sampler.spacing.rawValue, reward: reward.name),
+      scores: scores)
+  }
+}

@@ -1,0 +1,101 @@
+"""Models that are evaluated and compared from the command line."""
+
+import json
+import subprocess
+import unittest
+
+import runs
+
+
+def prdp(*arguments, ranks=None):
+    """Runs prdp; returns its exit code and what it printed."""
+    launcher = [] if ranks is None else [
+        "mpirun", "--oversubscribe", "--bind-to", "none", "-np", str(ranks)]
+    end = subprocess.run(
+        [*launcher, runs.PRDP, *map(str, arguments)], cwd=runs.ROOT, capture_output=True,
+        text=True, check=False, timeout=runs.LIMIT,
+        env={**runs.os.environ, "OMPI_ALLOW_RUN_AS_ROOT": "1",
+             "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"})
+    return end.returncode, end.stdout + end.stderr
+
+
+class EvaluationTests(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.scratch = runs.scratch_folder(cls)
+        cls.prompts = cls.scratch / "prompts.txt"
+        unseen = runs.ROOT / "Sources/Scenes/Resources/prompts/unseen.txt"
+        cls.prompts.write_text("".join(unseen.read_text().splitlines(keepends=True)[:7]))
+        # So far from its start that it shows in a few images.
+        cls.trained = runs.Run(None, {
+            "run.output": cls.scratch / "run", "run.epochs": 2, "optimizer.learningRate": 0.02,
+            "optimizer.warmupSteps": 0}, small=runs.TINY).finish()
+
+    def evaluate(self, name, *arguments, ranks=None):
+        """The report of an evaluation of three images of each prompt, and its path."""
+        path = self.scratch / f"{name}.json"
+        code, text = prdp(
+            "evaluate", "--prompts", self.prompts, "--images-per-prompt", 3, "--json", path,
+            "--set", f"model.path={runs.MODEL}", "--set", "sampler.batchSize=4", *arguments,
+            ranks=ranks)
+        self.assertEqual(code, 0, text)
+        return json.loads(path.read_text()), path
+
+    def test_ranks_share_an_evaluation_and_its_scores_are_the_same(self):
+        one, _ = self.evaluate("one")
+        three, _ = self.evaluate("three", ranks=3)
+        self.assertEqual(one, three)
+        self.assertEqual(len(one["scores"]), 21)
+        mean = sum(score["reward"] for score in one["scores"]) / 21
+        self.assertAlmostEqual(one["reward"]["mean"], mean, places=12)
+        self.assertGreater(len({score["reward"] for score in one["scores"]}), 10)
+
+    def test_a_prompts_images_do_not_depend_on_how_many_there_are(self):
+        three, _ = self.evaluate("three-images")
+        five, _ = self.evaluate("five-images", "--images-per-prompt", 5)
+        first = {(s["promptIndex"], s["imageIndex"]): s["reward"] for s in five["scores"]}
+        for score in three["scores"]:
+            # Other batches give other last bits.
+            self.assertAlmostEqual(
+                score["reward"], first[score["promptIndex"], score["imageIndex"]], places=3)
+
+    def test_a_run_is_compared_with_its_start(self):
+        base, base_path = self.evaluate("base")
+        tuned, tuned_path = self.evaluate("tuned", "--checkpoint", self.trained.output)
+        self.assertNotEqual(base["scores"], tuned["scores"])
+        self.assertEqual(base["modelSHA256"], tuned["modelSHA256"])
+        code, text = prdp("compare", base_path, tuned_path, "--json", "-")
+        self.assertEqual(code, 0, text)
+        verdict = json.loads(text)["reward"]
+        differences = [
+            b["reward"] - a["reward"] for a, b in zip(base["scores"], tuned["scores"])]
+        wins = sum((d > 0) + 0.5 * (d == 0) for d in differences) / 21
+        self.assertAlmostEqual(verdict["winRate"], wins, places=12)
+        self.assertAlmostEqual(verdict["meanDifference"], sum(differences) / 21, places=12)
+
+        # Adapters that were exported are the checkpoint's.
+        export = self.scratch / "export"
+        code, text = prdp("export", self.trained.output, "--output", export)
+        self.assertEqual(code, 0, text)
+        exported, _ = self.evaluate(
+            "exported", "--lora", export / "pytorch_lora_weights.safetensors")
+        self.assertEqual(exported["scores"], tuned["scores"])
+
+    def test_wrong_input_is_named(self):
+        _, path = self.evaluate("for-errors")
+        _, other = self.evaluate("another-seed", "--seed", 1)
+        for arguments, message in [
+            (("compare", path, other), "found seed 1, not 0"),
+            (("compare", path, self.prompts), "expected the file of prdp evaluate --json"),
+            (("evaluate", "--prompts", self.scratch / "none.txt"), "none.txt"),
+            (("evaluate", "--prompts", self.prompts, "--checkpoint", self.scratch),
+             "expected the folder of a run, or a checkpoint"),
+            (("evaluate", "--prompts", self.prompts, "--images-per-prompt", 0),
+             "--images-per-prompt must be from 1"),
+            (("evaluate", "--prompts", self.prompts, "--lora", path, "--checkpoint", path),
+             "leave one out"),
+        ]:
+            with self.subTest(arguments=arguments):
+                code, text = prdp(*arguments)
+                self.assertNotEqual(code, 0)
+                self.assertIn(message, text)
