@@ -24,7 +24,7 @@ struct RewardSetting: Sendable {
 
   init<Value: ConfigurationValue>(
     _ name: String, _ member: WritableKeyPath<Reward, Value> & Sendable, _ rule: Rule<Value>,
-    of kinds: Reward.Kind..., unit: String? = nil, mayChangeOnResume: Bool = false,
+    of kinds: [Reward.Kind], unit: String? = nil, mayChangeOnResume: Bool = false,
     _ explanation: String
   ) {
     self.name = name
@@ -49,7 +49,54 @@ struct RewardSetting: Sendable {
   }
 
   /// All settings, in the order in which they are written.
-  static let all: [RewardSetting] = []
+  static let all = [
+    RewardSetting(
+      "model", \.model, .path, of: [.clipScore, .aesthetic, .pickScore, .hpsv2],
+      "the folder of the CLIP model in transformers' layout"),
+    RewardSetting(
+      "head", \.head, .path, of: [.aesthetic],
+      "the layers on top of it, a safetensors file of scripts/convert_reward.py"),
+    RewardSetting(
+      "dtype", \.dtype, .choice, of: [.clipScore, .aesthetic, .pickScore, .hpsv2],
+      "what the model computes in; bfloat16 and float16 on GPUs that have it"),
+    RewardSetting(
+      "path", \.path, .path, of: [.torchScript], "the module's file, a program to be trusted"),
+    RewardSetting(
+      "program", \.program, .words, of: [.command],
+      "the program, looked for in PATH, and its arguments; no shell reads them"),
+    RewardSetting(
+      "images", \.images, .choice, of: [.command], mayChangeOnResume: true,
+      "how it gets them: as base64 in the request, or as the paths of PNG files"),
+    RewardSetting(
+      "urls", \.urls, .urls, of: [.http], mayChangeOnResume: true,
+      "where it is asked: of several, where the fewest requests are under way"),
+    RewardSetting(
+      "authorizationFrom", \.authorizationFrom, .orNull(.variableName), of: [.http],
+      mayChangeOnResume: true,
+      "environment variable with the value of the header Authorization; null sends none"),
+    RewardSetting(
+      "batchSize", \.batchSize, .count,
+      of: [.clipScore, .aesthetic, .pickScore, .hpsv2, .torchScript, .command, .http],
+      unit: "images", mayChangeOnResume: true, "the most at once, or in a request"),
+    RewardSetting(
+      "parallel", \.parallel, .integer(1...256), of: [.command, .http],
+      unit: "requests, on each rank", mayChangeOnResume: true,
+      "how many at the same time; of a program as many copies run"),
+    RewardSetting(
+      "timeout", \.timeout, .above(0), of: [.command, .http], unit: "seconds",
+      mayChangeOnResume: true,
+      "for an answer; then the attempt has failed"),
+    RewardSetting(
+      "startTimeout", \.startTimeout, .atLeast(0), of: [.command], unit: "seconds",
+      mayChangeOnResume: true, "more of them for the first answer of a program: it may load a model"
+    ),
+    RewardSetting(
+      "retries", \.retries, .integer(0...100), of: [.command, .http], mayChangeOnResume: true,
+      "further attempts at a request that failed; then its scores are missing"),
+    RewardSetting(
+      "maxResponseBytes", \.maxResponseBytes, .integer(1...1_000_000_000), of: [.http],
+      unit: "bytes", mayChangeOnResume: true, "of an answer, of which no more is read"),
+  ]
 }
 
 extension ConfigurationRelation {

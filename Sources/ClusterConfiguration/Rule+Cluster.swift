@@ -27,6 +27,13 @@ extension Rule where Value == String {
   }
 }
 
+extension Rule where Value == String {
+  /// The name of an environment variable.
+  static var variableName: Rule {
+    Rule("the name of an environment variable") { $0.isIdentifier }
+  }
+}
+
 extension Rule where Value == [String] {
   /// Names of environment variables.
   static var variableNames: Rule {

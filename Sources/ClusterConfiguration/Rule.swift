@@ -1,3 +1,5 @@
+import Foundation
+
 /// What a key's value must keep to.
 struct Rule<Value: ConfigurationValue>: Sendable {
   /// Completes "method.beta must be …": type and range in words.
@@ -90,6 +92,26 @@ extension Rule where Value == [String] {
   }
 }
 
+extension Rule where Value == [String] {
+  /// Addresses of services.
+  static var urls: Rule {
+    Rule("a list of distinct http:// or https:// URLs without user and password, one at least") {
+      urls in
+      if urls.isEmpty { return "an empty list" }
+      // A password would end up in the saved configuration, so it is not shown either.
+      return urls.contains { !$0.isServiceURL } ? "one that is not" : urls.complaintAboutRepeats
+    }
+  }
+
+  /// The words of a command line.
+  static var words: Rule {
+    Rule("a list of words, one at least") { words in
+      if words.isEmpty { return "an empty list" }
+      return words[0].isEmpty ? "an empty word for the program" : nil
+    }
+  }
+}
+
 extension Rule where Value == [RunConfiguration.Reward] {
   static var rewards: Rule {
     Rule("a list of {name, weight, …} with distinct names, one at least") { rewards in
@@ -124,6 +146,15 @@ extension Rule where Value == [RunConfiguration.EvaluationSet] {
 }
 
 extension String {
+  /// Whether this is an absolute HTTP URL with a host, without user, password and fragment.
+  fileprivate var isServiceURL: Bool {
+    guard let url = URLComponents(string: self), ["http", "https"].contains(url.scheme) else {
+      return false
+    }
+    return url.host?.isEmpty == false && url.user == nil && url.password == nil
+      && url.fragment == nil && unicodeScalars.allSatisfy(\.isAcceptedInText)
+  }
+
   /// Why this cannot be a path or the like, `nil` where it can.
   fileprivate var complaintAsText: String? {
     if isEmpty { return "an empty text" }

@@ -134,7 +134,15 @@ enum Schema {
     ConfigurationKey(
       "scoring.maxMissingFraction", \.scoring.maxMissingFraction, .fractionBelowOne,
       mayChangeOnResume: true, knownAs: ["max_missing", "max_failures"],
-      "part of an epoch's images that may lack a score; beyond it the run saves and stops")
+      "part of an epoch's images that may lack a score; beyond it the run saves and stops"),
+    ConfigurationKey(
+      "scoring.parallelPrompts", \.scoring.parallelPrompts, .integer(1...256),
+      unit: "prompts, on each rank", mayChangeOnResume: true,
+      knownAs: ["reward_workers", "num_reward_workers"],
+      "prompts whose images are scored at the same time, while others are drawn"),
+    ConfigurationKey(
+      "scoring.ledger", \.scoring.ledger, .truth, mayChangeOnResume: true,
+      "keep the scores of rewards that cost in the run folder, and ask for none twice"),
   ]
 
   private static let method = [

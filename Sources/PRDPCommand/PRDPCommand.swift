@@ -26,7 +26,7 @@ struct PRDPCommand: ParsableCommand {
       Train.self, Launch.self, CheckpointCommand.self, Calibrate.self, ExportCommand.self,
       Report.self, Sample.self, Evaluate.self, CompareCommand.self, Inspect.self, Tokenize.self,
       PromptsCommand.self, Bench.self, Plan.self, DoctorCommand.self, DoctorHost.self,
-      Pretrain.self, Config.self, ScenesCommand.self,
+      Pretrain.self, RewardCommand.self, Config.self, ScenesCommand.self,
     ])
 
   static func main() {

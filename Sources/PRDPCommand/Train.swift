@@ -10,7 +10,7 @@ struct Train: ParsableCommand {
     abstract: "Fine-tunes a model with PRDP, under mpirun or by itself.",
     discussion: """
       Writes metrics.jsonl, summary.json, config.yaml, samples/, tensorboard/ and checkpoints/ to \
-      run.output. \
+      run.output, and ledger/ where a reward costs. \
       Ends with 0 when the run is done, with 2 for bad input, with 3 when its numbers make it \
       impossible to go on, with 75 when a rank is stuck or its weights are not the others', with \
       85 when it was stopped and saved, and with 1 for all else, such as a full disk or a reward \

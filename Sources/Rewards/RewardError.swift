@@ -12,6 +12,12 @@ public enum RewardError: Error, Equatable, Sendable {
   case scoreCount(reward: String, imageCount: Int, scoreCount: Int)
   /// The reward gave a score that is infinite or not a number.
   case scoreNotFinite(reward: String, imageIndex: Int, prompt: String, score: Double)
+  /// A program that a reward asks is not there, or cannot be run.
+  case noProgram(reward: String, program: String)
+  /// The environment variable that a reward takes a secret from is not set.
+  case noVariable(reward: String, variable: String)
+  /// Request after request failed, and none went well in between.
+  case serviceFailed(reward: String, requestCount: Int, reason: String)
 }
 
 extension RewardError: CustomStringConvertible {
@@ -33,6 +39,14 @@ extension RewardError: CustomStringConvertible {
     case .scoreNotFinite(let reward, let imageIndex, let prompt, let score):
       "reward \(reward) must give finite scores, got \(score) for image \(imageIndex), prompt "
         + "\"\(prompt)\": the reward is at fault, or the image has no content it can judge"
+    case .noProgram(let reward, let program):
+      "reward \(reward) expects a program that can be run, got \(program), which is not one: give "
+        + "its path, or a name that PATH finds"
+    case .noVariable(let reward, let variable):
+      "reward \(reward) expects a header's value in the environment variable \(variable), which is "
+        + "empty or no such value: set it, and name it in cluster.environment for ranks on other hosts"
+    case .serviceFailed(let reward, let requestCount, let reason):
+      "reward \(reward): \(requestCount) requests in a row failed, the last because \(reason)"
     }
   }
 }

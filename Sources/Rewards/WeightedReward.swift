@@ -46,15 +46,21 @@ public struct WeightedReward: Sendable {
 
   /// What every term says of each picture, and the weighted sums.
   ///
+  /// - Parameter ask: Asks a term's reward.
   /// - Throws: `RewardError` where the counts differ or a score or a sum is not finite, and what the
   ///   rewards themselves throw.
-  public func scores(of images: [Image], prompts: [String]) throws -> WeightedScores {
+  public func scores(
+    of images: [Image], prompts: [String],
+    ask: (_ reward: any Reward, _ images: [Image], _ prompts: [String]) throws -> [Score] = {
+      try $0.score($1, prompts: $2)
+    }
+  ) throws -> WeightedScores {
     guard images.count == prompts.count else {
       throw RewardError.promptCount(
         reward: name, imageCount: images.count, promptCount: prompts.count)
     }
     let components = try terms.map { term in
-      let scores = try term.reward.score(images, prompts: prompts)
+      let scores = try ask(term.reward, images, prompts)
       try check(scores.map(\.value), of: term.reward.name, prompts: prompts)
       return scores
     }

@@ -3,6 +3,10 @@ import Testing
 @testable import ClusterConfiguration
 
 @Suite struct RewardTests {
+  private static let kinds =
+    "scene-alignment, scene-correct, clip-score, aesthetic, pickscore, hpsv2, "
+    + "jpeg-compressibility, jpeg-incompressibility, torchscript, command or http"
+
   private func rewards(_ yaml: String) throws -> [RunConfiguration.Reward] {
     try RunConfiguration(yaml: "rewards: \(yaml)", source: "").rewards
   }
@@ -34,12 +38,12 @@ import Testing
   @Test(arguments: [
     (
       "[{name: scene-alignmnet}]",
-      "rewards[0].name must be scene-alignment or scene-correct where no kind is stated, got "
+      "rewards[0].name must be \(RewardTests.kinds) where no kind is stated, got "
         + "scene-alignmnet; did you mean scene-alignment?"
     ),
     (
       "[{name: scene-correct}, {name: a, kind: scene-corect}]",
-      "rewards[1].kind must be scene-alignment or scene-correct, got scene-corect; "
+      "rewards[1].kind must be \(RewardTests.kinds), got scene-corect; "
         + "did you mean scene-correct?"
     ),
     (
@@ -71,9 +75,148 @@ import Testing
     #expect(
       errorText("rewards:\n- name: scene-correct\n  wieght: 1\n- name: scene-correkt\n") == """
         cluster.yaml:3: rewards[0].wieght is not a known key; did you mean rewards[0].weight?
-        cluster.yaml:4: rewards[1].name must be scene-alignment or scene-correct where no kind is \
+        cluster.yaml:4: rewards[1].name must be \(RewardTests.kinds) where no kind is \
         stated, got scene-correkt; did you mean scene-correct?
         """)
+  }
+
+  private static let command =
+    "{name: pick, kind: command, weight: 2, program: [python3, \"a b.py\"], parallel: 3, timeout: 1.5}"
+
+  @Test func aModelIsNamedByItsFolder() throws {
+    var expected = RunConfiguration.Reward(.aesthetic, weight: 0.05)
+    expected.model = "models/clip"
+    expected.head = "models/head.safetensors"
+    expected.dtype = .bfloat16
+    #expect(
+      try rewards(
+        "[{name: aesthetic, weight: .05, model: models/clip, head: models/head.safetensors, "
+          + "dtype: bfloat16}]") == [expected])
+    #expect(
+      errorText("rewards: [{name: pickscore}]")
+        == "cluster.yaml:1: rewards[0].model must be a path, got an empty text")
+    #expect(
+      errorText("rewards: [{name: jpeg-compressibility, model: a}]")
+        == "cluster.yaml:1: rewards[0].model is no setting of kind jpeg-compressibility, but of "
+        + "clip-score, aesthetic, pickscore and hpsv2")
+  }
+
+  @Test func aKindHasSettingsOfItsOwn() throws {
+    var expected = RunConfiguration.Reward(.command, name: "pick", weight: 2)
+    expected.program = ["python3", "a b.py"]
+    expected.parallel = 3
+    expected.timeout = 1.5
+    #expect(try rewards("[\(Self.command)]") == [expected])
+
+    var configuration = RunConfiguration()
+    configuration.rewards = [expected]
+    #expect(
+      try configuration.yamlValue(of: "rewards")
+        == "[{name: pick, kind: command, weight: 2, program: [python3, \"a b.py\"], images: base64, "
+        + "batchSize: 16, parallel: 3, timeout: 1.5, startTimeout: 120, retries: 2}]")
+    #expect(try RunConfiguration(yaml: configuration.yaml(), source: "") == configuration)
+  }
+
+  @Test(arguments: [
+    (
+      "parralel: 2", "rewards[0].parralel is not a known key; did you mean rewards[0].parallel?"
+    ),
+    ("parallel: 0", "rewards[0].parallel must be an integer from 1 to 256, got 0"),
+    ("timeout: 0", "rewards[0].timeout must be a number above 0, got 0"),
+    ("images: jpeg", "rewards[0].images must be base64 or paths, got jpeg"),
+    (
+      "zebra: 1",
+      "rewards[0].zebra is not a known key; a reward of kind command has name, kind, weight, "
+        + "program, images, batchSize, parallel, timeout, startTimeout and retries"
+    ),
+  ])
+  func aSettingKeepsItsRule(_ setting: String, _ message: String) {
+    #expect(
+      errorText("rewards: [{name: command, program: [a], \(setting)}]")
+        == "cluster.yaml:1: \(message)")
+  }
+
+  @Test(arguments: [
+    "http://host:8000/score", "https://a.b/c?d=e", "http://[::1]:80/",
+  ])
+  func aServiceIsNamedByItsURL(_ url: String) throws {
+    let reward = try rewards("[{name: http, urls: [\"\(url)\", \"http://other\"]}]")[0]
+    #expect(reward.urls == [url, "http://other"])
+    #expect(reward.authorizationFrom == nil)
+  }
+
+  @Test(arguments: [
+    ("[]", "an empty list"), ("[\"file:///etc/passwd\"]", "one that is not"),
+    ("[\"http://user:secret@host/\"]", "one that is not"), ("[host]", "one that is not"),
+    ("[\"http:///score\"]", "one that is not"), ("[\"http://a#b\"]", "one that is not"),
+    ("[\"http://a\", \"http://a\"]", "http://a twice"),
+  ])
+  func aURLThatIsNoneOrHasASecretIsRefusedAndNotShown(_ urls: String, _ complaint: String) {
+    #expect(
+      errorText("rewards: [{name: http, urls: \(urls)}]")
+        == "cluster.yaml:1: rewards[0].urls must be a list of distinct http:// or https:// URLs "
+        + "without user and password, one at least, got \(complaint)")
+  }
+
+  @Test func aSecretIsNamedByItsVariable() {
+    #expect(
+      errorText("rewards: [{name: http, urls: [\"http://a\"], authorizationFrom: \"Bearer x\"}]")
+        == "cluster.yaml:1: rewards[0].authorizationFrom must be the name of an environment "
+        + "variable, or null, got \"Bearer x\"")
+  }
+
+  @Test func whatAKindNeedsIsAskedFor() {
+    #expect(
+      errorText("rewards:\n- name: scene-correct\n- name: command\n")
+        == "cluster.yaml:1: rewards[1].program must be a list of words, one at least, got an empty list"
+    )
+    #expect(
+      errorText("rewards:\n- name: command\n  program: python3 reward.py\n")
+        == "cluster.yaml:3: rewards[0].program must be a list of words, one at least, got "
+        + "python3 reward.py; write it as [\"python3 reward.py\"]")
+  }
+
+  @Test func aSettingOfAnotherKindIsSaidToBeOne() {
+    #expect(
+      errorText("rewards: [{name: scene-correct, program: [a]}]")
+        == "cluster.yaml:1: rewards[0].program is no setting of kind scene-correct, but of command")
+  }
+
+  @Test func whatScoresDoNotDependOnMayChangeOnAResume() throws {
+    func configuration(_ reward: String) throws -> RunConfiguration {
+      try RunConfiguration(yaml: "rewards: [\(reward)]", source: "")
+    }
+    let old = try configuration(Self.command)
+    let free = try configuration(
+      Self.command.replacing("parallel: 3, timeout: 1.5", with: "batchSize: 2, retries: 0"))
+    #expect(free != old)
+    #expect(free.differences(from: old).isEmpty)
+    #expect(free.lastingSettings == old.lastingSettings)
+    #expect(free.rewards[0].identity == old.rewards[0].identity)
+    let other = try configuration(Self.command.replacing("a b.py", with: "c.py"))
+    #expect(
+      other.differences(from: old).map(\.description) == [
+        "rewards was [{name: pick, kind: command, weight: 2, program: [python3, \"a b.py\"]}] and is "
+          + "[{name: pick, kind: command, weight: 2, program: [python3, c.py]}]"
+      ])
+    #expect(other.rewards[0].identity != old.rewards[0].identity)
+    // What a score is multiplied by does not change it.
+    let heavier = try configuration(Self.command.replacing("weight: 2", with: "weight: 3"))
+    #expect(heavier.rewards[0].identity == old.rewards[0].identity)
+    #expect(heavier.differences(from: old).count == 1)
+  }
+
+  @Test func theSchemaHasEverySettingOfEveryKind() {
+    let schema = RunConfiguration.schema()
+    for kind in RunConfiguration.Reward.Kind.allCases {
+      for setting in kind.settings {
+        #expect(
+          schema.contains(
+            "\n          \(setting.name): \(setting.explanation); \(setting.expectation); default: "
+          ))
+      }
+    }
+    #expect(schema.contains("default: 60; unit: seconds; may change on a resume"))
   }
 
   @Test func aKindThatIsNotTheNameIsWritten() throws {

@@ -37,7 +37,7 @@ struct MetricsTests {
           {"clipFraction":0,"components":{"b":null,"pick":0.2},"epoch":1,"gradientNorm":2,"images":128,"inner":1,"kind":"step",\
           "kl":0,"klAllSteps":0,"learningRate":5e-05,"loss":null,"missingScores":3,\
           "rewardDeviation":0.1,"rewardMean":0.7,"seconds":{"communicate":0,"gradient":0,"reference":0,"reward":0,\
-          "sample":1.5,"update":0},"step":1,"tiedPairFraction":0.125}
+          "sample":1.5,"scoring":0,"update":0},"step":1,"tiedPairFraction":0.125}
 
           """)
       withExtendedLifetime(writer) {}

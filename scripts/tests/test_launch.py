@@ -215,7 +215,7 @@ class LaunchTests(unittest.TestCase):
         refused = run_prdp(
             "launch", "--set", f"run.output={self.scratch}/lost", "--set",
             "cluster.hosts=[{name: no-such-host.invalid, slots: 2}]")
-        self.assertEqual(refused.returncode, 2, refused.stderr)
+        self.assertEqual(refused.returncode, 255, refused.stderr)
         self.assertIn("no-such-host.invalid", refused.stderr)
         self.assertLess(time.monotonic() - start, 15)
 

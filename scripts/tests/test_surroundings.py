@@ -52,7 +52,7 @@ class SurroundingsTests(unittest.TestCase):
         library = faults.compiled(self.scratch)
         settings = self.settings("full")
         fault = faults.Fault(
-            library, f"{settings['run.output']}/metrics.jsonl", kind="ENOSPC", at=2)
+            library, f"{settings['run.output']}/metrics.jsonl", kind="ENOSPC", at=3)
         run = runs.Run(None, settings, small=runs.TINY, environment=fault.environment()).finish()
         self.assertEqual(run.text().count("No space left on device"), 1, run.text())
         self.assertTrue(runs.final_state(run.output) == self.weights)

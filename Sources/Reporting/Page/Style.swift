@@ -13,7 +13,8 @@ enum Style {
     main { max-width: 1180px; margin: 0 auto; padding: 24px 16px 64px }
     h1 { font-size: 1.6rem; line-height: 1.2; margin: 0 0 4px; overflow-wrap: anywhere }
     h2 { font-size: 1.15rem; margin: 40px 0 12px }
-    p { margin: 0 0 12px; max-width: 75ch } .soft, small { color: var(--soft) }
+    p { margin: 0 0 12px; max-width: 75ch; overflow-wrap: anywhere }
+    .soft, small { color: var(--soft) }
     small { font-size: .85em; font-weight: normal }
     .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr));
       gap: 12px; margin: 20px 0 0 }
@@ -50,8 +51,10 @@ enum Style {
     th, td { text-align: left; padding: 5px 18px 5px 0; border-bottom: 1px solid var(--line);
       vertical-align: top } th { color: var(--soft); font-weight: 600 }
     .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap }
-    .wide { overflow-x: auto; margin-bottom: 12px } dd small { font-size: .8em; white-space: nowrap } td.text { min-width: 16ch; overflow-wrap: anywhere }
-    @media (max-width: 480px) { table { font-size: .85rem } th, td { padding-right: 10px } }
+    .wide { overflow-x: auto; margin-bottom: 12px }
+    dd small { font-size: .8em; white-space: nowrap }
+    td.text { min-width: 16ch; overflow-wrap: anywhere }
+    @media (max-width: 480px) { table { font-size: .8rem } th, td { padding-right: 8px } }
     .samples { display: grid; gap: 20px } .samples img { display: block; max-width: 100%;
       height: auto; border-radius: 6px; margin-top: 4px }
     summary { cursor: pointer; font-size: 1.15rem; font-weight: 700; margin: 40px 0 12px }

@@ -57,7 +57,7 @@ public struct EvaluationRun {
     self.seed = seed
     let parts = try communicator.agreed {
       let file = try PromptFile(path: prompts)
-      let reward = try RewardRegistry.reward(configuration.rewards)
+      let reward = try RewardRegistry.reward(configuration.rewards, on: device)
       try reward.check(
         file,
         indices: stride(from: communicator.rank, to: file.entries.count, by: communicator.size))

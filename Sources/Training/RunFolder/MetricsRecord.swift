@@ -51,8 +51,10 @@ enum MetricsRecord: Encodable, Sendable {
   struct Seconds: Encodable, Sendable {
     /// Drawing the trajectories.
     @JSONNumber var sample = 0.0
-    /// Scoring the images.
+    /// Waiting for scores, which are computed or asked for beside the drawing.
     @JSONNumber var reward = 0.0
+    /// Scoring, added up over the threads that do it: time beside the other phases, not of its own.
+    @JSONNumber var scoring = 0.0
     /// Log-probabilities under the reference.
     @JSONNumber var reference = 0.0
     /// Forward and backward passes of the step.

@@ -57,6 +57,28 @@ struct RegularFile: ~Copyable {
     }
   }
 
+  /// Reads the last bytes of the file line by line, in pieces.
+  ///
+  /// - Parameters:
+  ///   - byteLimit: How many bytes, of which the first may be the end of a line.
+  ///   - body: Is given each line without its end; none that is longer than a piece, and not the
+  ///     last where it has no end.
+  /// - Throws: ``TrainingError`` when it cannot be read.
+  func forEachLine(ofLast byteLimit: Int, _ body: (ArraySlice<UInt8>) -> Void) throws {
+    let pieceByteCount = 1 << 20
+    var rest: [UInt8] = []
+    for offset in stride(
+      from: max(0, byteCount - byteLimit), to: byteCount, by: pieceByteCount)
+    {
+      let piece = try bytes(at: offset, count: min(pieceByteCount, byteCount - offset))
+      var lines = (rest + piece).split(
+        separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+      let last = lines.removeLast()
+      lines.forEach(body)
+      rest = last.count > pieceByteCount ? [] : Array(last)
+    }
+  }
+
   /// The SHA-256 of the whole file.
   func sha256() throws -> String {
     var hash = SHA256()

@@ -17,6 +17,8 @@ struct RunFolder: Sendable {
   var attempt: String { "\(path)/attempt" }
   /// The folder of event files: see ``EventLog``.
   var tensorboard: String { "\(path)/tensorboard" }
+  /// The folder of the scores that were paid for: see ``ScoreLedger``.
+  static func ledger(in path: String) -> String { "\(path)/ledger" }
   /// The folder of image grids.
   var samples: String { "\(path)/samples" }
   /// The folder of a ``CheckpointStore``.

@@ -1,5 +1,6 @@
 import Diffusion
 import PRDP
+import Rewards
 import Torch
 
 // Shapes: B trajectories of a prompt, T sampling steps, S trained ones, C latent channels, h w rows
@@ -30,6 +31,14 @@ struct Rollout {
 
   /// A, of DDPO, `nil` where a score is missing: [B]; empty before it is known, and with PRDP.
   var advantages: [Double?] = []
+
+  /// This rollout with the scores of its images.
+  func scored(_ scores: WeightedScores) -> Rollout {
+    var rollout = self
+    rollout.rewards = scores.sums
+    rollout.components = scores.components.map { $0.map(\.value) }
+    return rollout
+  }
 
   /// Images without a reward.
   var missingCount: Int { rewards.count { $0 == nil } }

@@ -65,7 +65,8 @@ extension Trainer {
         missingScores: sampling.missingCount, kl: sampling.kl.trainedSteps,
         klAllSteps: sampling.kl.allSteps,
         learningRate: optimizer.coefficients.learningRate, images: imageCount,
-        seconds: MetricsRecord.Seconds(timer.take()))
+        seconds: MetricsRecord.Seconds(timer.take(), scoring: scoringSeconds))
+      scoringSeconds = 0
       log(.step(record))
       try logLogRatios(of: objectives)
       records.append(record)
@@ -114,29 +115,29 @@ extension Trainer {
   /// This rank's share of the epoch's trajectories, scored; not all of it where this rank wants the
   /// run to stop, or lacks more scores than an epoch may.
   func drawRollouts() throws -> [Rollout] {
-    let positions = share.positions(inEpoch: state.epoch)
-    var rollouts = inFlight
-    let drawn = Set(rollouts.map(\.position))
-    missingScores = MissingScores()
-    var missingCount = rollouts.reduce(0) { $0 + $1.missingCount }
-    begin("sampling", of: positions.count - drawn.count)
-    for position in positions where !drawn.contains(position) {
-      if wantsToStop || isMissingTooMany(missingCount, of: epochImageCount) { break }
-      let prompt = try prompts.prompt(at: position)
-      var (rollout, images) = try timer.measure(.sample) {
-        try sampler.sample(prompt, position: position, policyIsReference: state.step == 0)
-      }
-      let scores = try timer.measure(.reward) {
-        try reward.scores(of: images, prompts: images.map { _ in prompt.text })
-      }
-      missingScores.note(scores, of: reward)
-      rollout.rewards = scores.sums
-      rollout.components = scores.components.map { $0.map(\.value) }
-      missingCount += rollout.missingCount
+    let drawn = Set(inFlight.map(\.position))
+    let positions = share.positions(inEpoch: state.epoch).filter { !drawn.contains($0) }
+    let missingCount = inFlight.reduce(0) { $0 + $1.missingCount }
+    var rollouts: [Rollout] = []
+    begin("sampling", of: positions.count)
+    let scores = try drawAndScore(
+      partCount: positions.count,
+      missingLimit: missingLimit(of: epochImageCount) - Double(missingCount), isTimed: true
+    ) { part in
+      let prompt = try prompts.prompt(at: positions[part])
+      let (rollout, images) = try sampler.sample(
+        prompt, position: positions[part], policyIsReference: state.step == 0)
       rollouts.append(rollout)
-      advance()
+      return DrawnImages(
+        images: images, prompts: images.map { _ in prompt.text },
+        places: images.indices.map {
+          ImagePlace(set: "train", position: positions[part], index: $0)
+        })
     }
-    return rollouts.sorted { $0.position < $1.position }
+    let scored = zip(rollouts, scores).compactMap { rollout, scores in
+      scores.map { rollout.scored($0) }
+    }
+    return (inFlight + scored).sorted { $0.position < $1.position }
   }
 
   /// The gradient of the loss, a mean over the prompts of all ranks. Collective.
@@ -275,8 +276,9 @@ extension Trainer {
 }
 
 extension MetricsRecord.Seconds {
-  fileprivate init(_ phases: [Phase: Double]) {
+  fileprivate init(_ phases: [Phase: Double], scoring: Double) {
     self.init()
+    self.scoring = scoring
     sample = phases[.sample] ?? 0
     reward = phases[.reward] ?? 0
     reference = phases[.reference] ?? 0

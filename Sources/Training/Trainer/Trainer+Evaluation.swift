@@ -87,15 +87,17 @@ extension Trainer {
 
     // The rewards, and below them each term's scores.
     var table = [Double](repeating: 0, count: count * (1 + reward.terms.count))
-    missingScores = MissingScores()
     var missingCount = 0
     var pixels: [UInt8] = []
     let side = policy.model.imageSide
     let imageByteCount = side * side * 3
     try communicator.agreed {
       pixels = Array(repeating: 0, count: shownCount * imageByteCount)
-      for start in starts {
-        if wantsToStop || isChecked && isMissingTooMany(missingCount, of: count) { break }
+      let found = try drawAndScore(
+        partCount: starts.count, missingLimit: isChecked ? missingLimit(of: count) : nil,
+        isTimed: false
+      ) { part in
+        let start = starts[part]
         let places = Array(start..<min(start + batchCount, count))
         let batch = places.map { entries[$0 % entries.count] }
         let texts = batch.map(\.text)
@@ -106,19 +108,22 @@ extension Trainer {
           seeds: places.map {
             evaluationSeed(UInt64(configuration.evaluation.seed), set: set.name, place: $0)
           })
-        let scores = try reward.scores(of: images, prompts: texts)
-        missingScores.note(scores, of: reward)
+        for (place, image) in zip(places, images) where place < shownCount {
+          pixels.replaceSubrange(
+            place * imageByteCount..<(place + 1) * imageByteCount, with: image.pixels)
+        }
+        return DrawnImages(
+          images: images, prompts: texts,
+          places: places.map { ImagePlace(set: set.name, position: $0, index: 0) })
+      }
+      for (start, scores) in zip(starts, found) {
+        guard let scores else { continue }
         missingCount += scores.sums.count { $0 == nil }
         let rows = [scores.sums] + scores.components.map { $0.map(\.value) }
         for (row, values) in rows.enumerated() {
           table.replaceSubrange(
             row * count + start..<row * count + start + values.count, with: values.withNaN)
         }
-        for (place, image) in zip(places, images) where place < shownCount {
-          pixels.replaceSubrange(
-            place * imageByteCount..<(place + 1) * imageByteCount, with: image.pixels)
-        }
-        advance()
       }
     }
     // What was drawn so far is drawn again when the run goes on.

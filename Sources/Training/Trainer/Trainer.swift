@@ -61,8 +61,12 @@ public final class Trainer {
   var secondsBlocked = 0.0
   /// This rank's trajectories of the epoch that is under way.
   var inFlight: [Rollout] = []
-  /// What this rank got no score for since it last began to draw.
+  /// What this rank got no score for when it last drew images.
   var missingScores = MissingScores()
+  /// Seconds that scoring took, beside the drawing of images, since the last record of a step.
+  var scoringSeconds = 0.0
+  /// Of the scores that were paid for; `nil` where none is kept.
+  private(set) var ledger: ScoreLedger?
   private var timeTaken = ContinuousClock.now
   private var isInEpoch = false
   /// The checkpoint that the run goes on from; `nil` for a new run.
@@ -98,7 +102,10 @@ public final class Trainer {
     let saver = try restore(resume)
     isResumed = saver != nil
     isFinished = try resume == .latest && cameToItsEnd(saver)
-    try communicator.agreed { try openLog() }
+    try communicator.agreed {
+      try openLog()
+      try openLedger()
+    }
     self.saver = CheckpointSaver(
       communicator, folder: RunFolder.checkpoints(in: configuration.run.output),
       retention: retention, owner: owner, warn: { [weak self] in self?.warn($0) })
@@ -213,6 +220,17 @@ public final class Trainer {
       guard let overlap = try prompts.overlap(with: set.name, set.file) else { continue }
       overlap.isWarning ? warn(overlap.text) : display.note(overlap.text)
     }
+  }
+
+  /// Opens this rank's ledger, where there is anything to pay for.
+  private func openLedger() throws {
+    guard configuration.scoring.ledger, !isFinished,
+      reward.terms.contains(where: { $0.reward is any PaidReward })
+    else { return }
+    let rank = communicator.rank
+    ledger = try ScoreLedger(
+      folder: RunFolder.ledger(in: configuration.run.output), rank: rank
+    ) { ServiceReward.writeToStandardError("warning: rank \(rank): \($0)") }
   }
 
   /// Says what a person should know and the run survives.

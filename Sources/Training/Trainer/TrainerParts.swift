@@ -33,7 +33,7 @@ struct TrainerParts {
     evaluationSets = try configuration.evaluation.sets.map {
       ($0.name, try PromptFile(path: $0.prompts))
     }
-    reward = try RewardRegistry.reward(configuration.rewards)
+    reward = try RewardRegistry.reward(configuration.rewards, on: device)
     // Each rank looks at its part of the prompts; those of training are looked at with their index.
     for file in evaluationSets.map(\.file) {
       try reward.check(

@@ -43,9 +43,9 @@ struct TooManyMissingScores: Error, Equatable, CustomStringConvertible {
 }
 
 extension Trainer {
-  /// Whether this rank alone lacks more scores than all ranks together may, of `imageCount` images.
-  func isMissingTooMany(_ count: Int, of imageCount: Int) -> Bool {
-    Double(count) > configuration.scoring.maxMissingFraction * Double(imageCount)
+  /// How many of `imageCount` images, over all ranks, may be without a score.
+  func missingLimit(of imageCount: Int) -> Double {
+    configuration.scoring.maxMissingFraction * Double(imageCount)
   }
 
   /// Says how many images have no score and why, and refuses too many. Collective.
@@ -68,7 +68,7 @@ extension Trainer {
       ([
         "\(total) of \(imageCount) images of \(place) have no score"
       ] + reasons).joined(separator: "; ")
-    guard !isMissingTooMany(total, of: imageCount) else {
+    guard Double(total) <= missingLimit(of: imageCount) else {
       throw TooManyMissingScores(
         finding: finding, maxFraction: configuration.scoring.maxMissingFraction)
     }

@@ -1,0 +1,71 @@
+import Crypto
+import Foundation
+import Images
+
+/// Where an image has its place in a run.
+struct ImagePlace: Sendable, Equatable {
+  /// `train`, or the evaluation set.
+  let set: String
+  /// Of the prompt in the run, or of the image in the set.
+  let position: Int
+  /// Among the images of the position.
+  let index: Int
+}
+
+/// A line of a ledger: what a reward said of an image.
+struct LedgerRecord: Codable, Equatable {
+  /// The name of the reward.
+  var reward: String
+  /// SHA-256 over what tells the reward from others, in hexadecimal.
+  var identity: String
+  /// The prompt that the image was drawn for.
+  var prompt: String
+  /// Where the image has its place: `train` or an evaluation set.
+  var set: String
+  /// Of the prompt in the run, which with `index` and the run's seed keys the noise; or of the image
+  /// in the set.
+  var position: Int
+  /// Among the images of the position.
+  var index: Int
+  /// SHA-256 over the image, see `Image.sha256`.
+  var image: String
+  /// What the reward said, raw; null for a missing score.
+  var score: Double?
+  /// Why the score is missing.
+  var reason: String?
+  /// For which the answer that has it was waited for.
+  var seconds: Double
+  /// Of the process that asked.
+  var rank: Int
+}
+
+extension LedgerRecord {
+  /// What an equal request has in common: the reward, the prompt and the image.
+  var key: LedgerKey { LedgerKey(identity: identity, prompt: prompt, image: image) }
+}
+
+/// The first half of a SHA-256 over a request: two of a thousand million requests share one with a
+/// probability of 1e-21.
+struct LedgerKey: Hashable, Sendable {
+  private let high: UInt64
+  private let low: UInt64
+
+  /// The key of a request, from the hashes of the reward and of the image.
+  init(identity: String, prompt: String, image: String) {
+    // No hash has a line's end in it, so that no two requests give the same bytes.
+    let words = SHA256.hash(data: Data("\(identity)\n\(image)\n\(prompt)".utf8))
+      .withUnsafeBytes { Array($0.bindMemory(to: UInt64.self).prefix(2)) }
+    (high, low) = (words[0], words[1])
+  }
+}
+
+extension Image {
+  /// SHA-256 over `<width>x<height>` and a line's end, and the samples: red, green and blue of each
+  /// pixel, row by row; in hexadecimal.
+  var sha256: String {
+    var hash = SHA256()
+    hash.update(data: Data("\(width)x\(height)\n".utf8))
+    pixels.withUnsafeBytes { hash.update(bufferPointer: $0) }
+    return hash.finalize().hexadecimal
+  }
+}

@@ -1,0 +1,168 @@
+import Foundation
+import Images
+import Rewards
+import Synchronization
+
+/// Keeps every score that was paid for, so that none is paid for twice: a resumed run draws the images
+/// of an epoch in flight again, and they are the same.
+///
+/// Each rank of each start of the program appends to a file of its own in the run folder,
+/// `ledger/<time>-<rank>.jsonl`, whose lines are ``LedgerRecord``s. A line is handed to the system when
+/// the answer is there, so that a process that is killed loses what was on its way; a line torn by it
+/// is passed over. All files are read at the start, from the newest on: the ``indexLimit`` newest
+/// scores of the last ``readLimit`` bytes are known, in some 60 bytes each.
+final class ScoreLedger: Sendable {
+  private let path: String
+  private let rank: Int
+  private let descriptor: CInt
+  private let warn: @Sendable (String) -> Void
+  private let index: Mutex<ScoreIndex>
+  private let hasWarned = Mutex(false)
+
+  /// Scores that are known, at most.
+  static let indexLimit = 1_000_000
+  /// Bytes of earlier files that are read, at most.
+  static let readLimit = 256 << 20
+
+  /// Opens the ledger of a run.
+  ///
+  /// - Parameters:
+  ///   - folder: The ledger's folder, made where it is missing.
+  ///   - warn: Is told of the first line that cannot be written.
+  /// - Throws: ``TrainingError`` when it cannot be read or written.
+  init(
+    folder: String, rank: Int, indexLimit: Int = ScoreLedger.indexLimit,
+    readLimit: Int = ScoreLedger.readLimit, warn: @escaping @Sendable (String) -> Void
+  ) throws {
+    self.rank = rank
+    self.warn = warn
+    try RunFolder.makeFolder(folder, advice: "set run.output to a folder of yours")
+    var index = ScoreIndex(limit: indexLimit)
+    try index.read(folder, byteLimit: readLimit)
+    self.index = Mutex(index)
+    (path, descriptor) = try Self.newFile(in: folder, rank: rank)
+  }
+
+  deinit {
+    // Every line was handed to the system when it was written.
+    close(descriptor)
+  }
+
+  /// What a reward says of images, of which only those that it has not said before are asked for.
+  ///
+  /// - Parameter onAnswer: Is told when an answer was kept, by any thread.
+  func scores(
+    of images: [Image], prompts: [String], places: [ImagePlace], by reward: any PaidReward,
+    onAnswer: @escaping @Sendable () -> Void = {}
+  ) throws -> [Score] {
+    let identity = sha256(of: Data(reward.identity.utf8))
+    let hashes = images.map(\.sha256)
+    let keys = zip(hashes, prompts).map {
+      LedgerKey(identity: identity, prompt: $1, image: $0)
+    }
+    var scores = index.withLock { index in keys.map { index[$0].map(Score.value) } }
+    let asked = scores.indices.filter { scores[$0] == nil }
+    guard !asked.isEmpty else { return scores.compactMap(\.self) }
+    let answers = try reward.score(
+      asked.map { images[$0] }, prompts: asked.map { prompts[$0] }
+    ) { [self] indices, answers, seconds in
+      let images = asked[indices]
+      append(
+        zip(images, answers).map { image, score in
+          LedgerRecord(
+            reward: reward.name, identity: identity, prompt: prompts[image],
+            set: places[image].set, position: places[image].position, index: places[image].index,
+            image: hashes[image], score: score.value, reason: score.missingReason,
+            seconds: seconds, rank: rank)
+        })
+      onAnswer()
+    }
+    for (image, answer) in zip(asked, answers) { scores[image] = answer }
+    return scores.compactMap(\.self)
+  }
+
+  private func append(_ records: [LedgerRecord]) {
+    index.withLock { index in
+      for record in records { index.note(record) }
+      do {
+        let encoder = JSONEncoder.stable()
+        let lines = try records.map { try encoder.encode($0) + Data("\n".utf8) }.joined()
+        try Data(lines).withUnsafeBytes { bytes in
+          let count = write(descriptor, bytes.baseAddress, bytes.count)
+          guard count == bytes.count else {
+            throw TrainingError(path, failed: "to write a line", errno: count < 0 ? errno : ENOSPC)
+          }
+        }
+      } catch {
+        let isFirst = hasWarned.withLock { hasWarned in
+          defer { hasWarned = true }
+          return !hasWarned
+        }
+        if isFirst { warn("\(error): training goes on, and what was paid for is not kept") }
+      }
+    }
+  }
+
+  /// A file that no other rank and no other start has.
+  private static func newFile(in folder: String, rank: Int) throws -> (String, CInt) {
+    var milliseconds = Int(Date().timeIntervalSince1970 * 1000)
+    while true {
+      let path = "\(folder)/\(milliseconds)-\(rank).jsonl"
+      let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0o644)
+      if descriptor >= 0 { return (path, descriptor) }
+      guard errno == EEXIST else {
+        throw TrainingError(path, failed: "a new file that can be written", errno: errno)
+      }
+      milliseconds += 1
+    }
+  }
+}
+
+/// The newest scores that were paid for, by what was asked.
+struct ScoreIndex {
+  private let limit: Int
+  /// Two halves: where the newer one is full the older one is let go of.
+  private var newer: [LedgerKey: Double] = [:]
+  private var older: [LedgerKey: Double] = [:]
+
+  /// - Parameter limit: The most that are kept.
+  init(limit: Int) {
+    self.limit = limit
+  }
+
+  var count: Int { newer.count + older.count }
+
+  subscript(_ key: LedgerKey) -> Double? { newer[key] ?? older[key] }
+
+  /// Keeps a score; one that is missing is asked for again.
+  mutating func note(_ record: LedgerRecord) {
+    guard let score = record.score, score.isFinite else { return }
+    newer[record.key] = score
+    guard newer.count >= max(1, limit / 2) else { return }
+    (older, newer) = (newer, [:])
+  }
+
+  /// Keeps the newest scores of the files in a folder.
+  ///
+  /// - Parameter byteLimit: The most that is read.
+  mutating func read(_ folder: String, byteLimit: Int) throws {
+    let names = try FileManager.default.contentsOfDirectory(atPath: folder)
+      .filter { $0.hasSuffix(".jsonl") }
+    // By the time that is in their names: the newest first, as far as they are read.
+    var left = byteLimit
+    var parts: [(name: String, byteCount: Int)] = []
+    for name in names.sorted(by: { ($0.count, $0) > ($1.count, $1) }) where left > 0 {
+      let count = min(left, try RegularFile("\(folder)/\(name)", followsLink: false).byteCount)
+      left -= count
+      parts.append((name, count))
+    }
+    let decoder = JSONDecoder()
+    for part in parts.reversed() {
+      try RegularFile("\(folder)/\(part.name)", followsLink: false)
+        .forEachLine(ofLast: part.byteCount) { line in
+          // The first may be the end of a line, and any may be torn.
+          (try? decoder.decode(LedgerRecord.self, from: Data(line))).map { note($0) }
+        }
+    }
+  }
+}
