@@ -32,6 +32,42 @@ extension ConfigurationRelation {
     ]
   }
 
+  /// A held-out reward is not called as a trained one: metrics go by names.
+  static let namesOfRewards = Self(paths: ["evaluation.rewards", "rewards"]) { configuration in
+    let trained = Set(configuration.rewards.map(\.name))
+    return configuration.evaluation.rewards.map(\.name).filter(trained.contains).map {
+      "evaluation.rewards has \($0.shown), which rewards has too: evaluations say what it is in any "
+        + "case; leave it out, or give it another name"
+    }
+  }
+
+  /// The best checkpoint is chosen by what evaluations between epochs measure.
+  static let bestMeasure = Self(
+    paths: ["checkpoint.best", "evaluation.sets", "evaluation.rewards", "evaluation.everyEpochs"]
+  ) { configuration in
+    guard let measure = configuration.checkpoint.bestMeasure else { return [] }
+    let evaluation = configuration.evaluation
+    let sets = evaluation.sets.map(\.name)
+    let rewards = (configuration.rewards + evaluation.rewards).map(\.name)
+    var problems: [String] = []
+    if !sets.contains(measure.set) {
+      problems.append(
+        "checkpoint.best names the set \(measure.set.shown), and evaluation.sets has "
+          + (sets.isEmpty ? "none" : sets.enumeration))
+    }
+    if !rewards.contains(measure.reward) {
+      problems.append(
+        "checkpoint.best names the reward \(measure.reward.shown), and evaluations have "
+          + rewards.enumeration)
+    }
+    if evaluation.everyEpochs == 0 {
+      problems.append(
+        "checkpoint.best asks for evaluations during the run, and evaluation.everyEpochs is 0: "
+          + "raise it")
+    }
+    return problems
+  }
+
   /// Each of the ranks that a launch starts has a prompt.
   public static let promptsForEachSlot = Self(
     paths: ["method.promptsPerEpoch", "cluster.slots", "cluster.hosts"]

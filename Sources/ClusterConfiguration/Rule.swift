@@ -66,6 +66,11 @@ extension Rule where Value == String {
     Rule("a path", complaint: \.complaintAsText)
   }
 
+  /// A reward on a set of prompts, as `RunConfiguration.Measure` reads it.
+  static var measure: Rule {
+    Rule("SET/REWARD, such as unseen/pickscore") { RunConfiguration.Measure($0) != nil }
+  }
+
   /// A part of a file's name.
   static var word: Rule { Rule("letters, digits, _ . or -, 64 at most") { $0.isName } }
 }
@@ -119,6 +124,19 @@ extension Rule where Value == [RunConfiguration.Reward] {
       if let weight = rewards.map(\.weight).first(where: { !$0.isFinite }) {
         return "the weight \(weight)"
       }
+      if rewards.allSatisfy({ $0.weight == 0 }) { return "no weight but 0" }
+      return rewards.map(\.name).complaintAsNames
+    }
+  }
+
+  /// Rewards that are not added up.
+  static var heldOutRewards: Rule {
+    Rule("a list of {name, …} with distinct names and without weights, or []") { rewards in
+      if let weight = rewards.map(\.weight).first(where: {
+        $0 != RunConfiguration.Reward.defaultWeight
+      }) {
+        return "the weight \(weight.yaml)"
+      }
       return rewards.map(\.name).complaintAsNames
     }
   }
@@ -163,7 +181,7 @@ extension String {
   }
 
   /// Names become keys of metrics and parts of file names.
-  fileprivate var isName: Bool {
+  var isName: Bool {
     guard let first = utf8.first, first != UInt8(ascii: "-"), first != UInt8(ascii: ".") else {
       return false
     }

@@ -253,6 +253,8 @@ extension RunConfiguration {
     public var everyEpochs = 0
     /// Seed of the evaluation's noise, the same at every evaluation; at least 0.
     public var seed = 0
+    /// Held-out rewards, which nothing is trained on; may be empty, names distinct from the trained.
+    public var rewards: [Reward] = []
   }
 
   /// What is saved, and how much of it is kept.
@@ -265,6 +267,9 @@ extension RunConfiguration {
     public var keep = 2
     /// Steps of which every so many's checkpoint is kept for good; 0: none.
     public var keepEvery = 0
+    /// The set and the reward, `unseen/pickscore`, that are highest at a checkpoint which is kept
+    /// beside those; `nil`: none is.
+    public var best: String?
   }
 
   /// What a person sees of the run.

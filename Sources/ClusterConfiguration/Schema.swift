@@ -44,6 +44,9 @@ enum Schema {
 
   static let relations = [
     .settings(of: "rewards", \.rewards),
+    .settings(of: "evaluation.rewards", \.evaluation.rewards),
+    .namesOfRewards,
+    .bestMeasure,
     ConfigurationRelation(paths: ["model.dtype", "model.training"]) { configuration in
       let dtype = configuration.model.dtype
       guard configuration.model.training == .full, dtype != .float32 else { return [] }
@@ -278,6 +281,10 @@ enum Schema {
       "epochs between evaluations; 0 for only before and after the run"),
     ConfigurationKey(
       "evaluation.seed", \.evaluation.seed, .seed, "seed of the noise, the same each time"),
+    ConfigurationKey(
+      "evaluation.rewards", \.evaluation.rewards, .heldOutRewards,
+      knownAs: ["eval_rewards", "held_out_rewards"],
+      "held-out rewards: where one falls while the trained reward rises, the run says so"),
   ]
 
   private static let checkpoint = [
@@ -298,6 +305,10 @@ enum Schema {
       "checkpoint.keepEvery", \.checkpoint.keepEvery, .countOrNone, unit: "optimiser steps",
       mayChangeOnResume: true, knownAs: ["keep_every"],
       "checkpoints of steps that this divides are kept for good; 0 for none"),
+    ConfigurationKey(
+      "checkpoint.best", \.checkpoint.best, .orNull(.measure), mayChangeOnResume: true,
+      knownAs: ["metric_for_best_model", "load_best_model_at_end", "monitor"],
+      "SET/REWARD of the evaluations: the checkpoint where it is highest is kept; or null"),
   ]
 
   private static let logging = [

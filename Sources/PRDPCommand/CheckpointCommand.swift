@@ -50,6 +50,7 @@ struct CheckpointCommand: ParsableCommand {
       return [
         entry.name, "step \(entry.step)", entry.epoch.map { "epoch \($0)" },
         entry.holdsRollouts ? "with images of the next" : nil,
+        entry.isBest ? "the best" : nil,
         "\(entry.byteCount.formatted()) bytes", entry.date.map { $0.formatted(.iso8601) },
       ].compactMap(\.self).joined(separator: "  ")
     }

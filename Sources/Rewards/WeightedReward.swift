@@ -6,7 +6,7 @@ public struct WeightedReward: Sendable {
   public struct Term: Sendable {
     /// The reward.
     public let reward: any Reward
-    /// Its factor: finite, of either sign.
+    /// Its factor: finite, of either sign; 0 where it is only watched.
     public let weight: Double
 
     /// One reward and its factor in the sum.
@@ -87,7 +87,7 @@ public struct WeightedReward: Sendable {
 public struct WeightedScores: Sendable, Equatable {
   /// The scores by each term, raw: [terms][pictures].
   public let components: [[Score]]
-  /// The weighted sum of each picture; `nil` where any of its scores is missing: [pictures].
+  /// The weighted sum of each picture; `nil` where a score with a weight is missing: [pictures].
   public let sums: [Double?]
 
   /// Sums `components`, [terms][pictures], by the terms' weights, in the terms' order.
@@ -95,8 +95,9 @@ public struct WeightedScores: Sendable, Equatable {
     self.components = components
     sums = (components.first ?? []).indices.map { picture in
       zip(components, weights).reduce(Double?(0)) { sum, term in
-        guard let sum, let score = term.0[picture].value else { return nil }
-        return sum + term.1 * score
+        // What is only watched has no part in the sum, nor has its absence.
+        guard let sum, term.1 != 0 else { return sum }
+        return term.0[picture].value.map { sum + term.1 * $0 }
       }
     }
   }

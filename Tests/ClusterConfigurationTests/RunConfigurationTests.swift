@@ -59,7 +59,9 @@ import Testing
     "optimizer.bucketMegabytes": "25", "sampler.steps": "50", "sampler.guidance": "5",
     "sampler.eta": "0.5", "sampler.spacing": "trailing", "sampler.batchSize": "8",
     "evaluation.sets": "{z: z.txt, a: \"a: b\"}", "evaluation.imagesPerSet": "64",
-    "evaluation.everyEpochs": "5", "evaluation.seed": "3", "checkpoint.everyEpochs": "0",
+    "evaluation.everyEpochs": "5", "evaluation.seed": "3",
+    "evaluation.rewards": "[{name: pickscore, weight: 1, model: p, dtype: float32, batchSize: 16}]",
+    "checkpoint.best": "seen/scene-alignment", "checkpoint.everyEpochs": "0",
     "checkpoint.everySteps": "7", "checkpoint.keep": "5", "checkpoint.keepEvery": "100",
     "logging.progress": "none", "logging.sampleImages": "0",
     "logging.everyEpochs": "2", "logging.gridEveryEpochs": "0", "logging.tensorboard": "false",
@@ -68,20 +70,23 @@ import Testing
   @Test func everyKeyCanBeOverriddenAndNoOtherChanges() throws {
     #expect(Set(Self.otherValues.keys) == Set(Schema.keys.map(\.path)))
     for (path, value) in Self.otherValues {
+      // The best checkpoint is one of those that were evaluated.
+      let base = path == "checkpoint.best" ? "evaluation: {everyEpochs: 5}" : "run: {}"
       let changed = try RunConfiguration(
-        yaml: "run: {}", source: "", overrides: ["\(path)=\(value)"])
-      let changedPaths = Schema.keys.filter { $0.yaml(changed) != $0.yaml(RunConfiguration()) }
+        yaml: base, source: "", overrides: ["\(path)=\(value)"])
+      let unchanged = try RunConfiguration(yaml: base, source: "")
+      let changedPaths = Schema.keys.filter { $0.yaml(changed) != $0.yaml(unchanged) }
         .map(\.path)
       #expect(changedPaths == [path])
       #expect(try RunConfiguration(yaml: changed.yaml(), source: "") == changed)
     }
   }
 
-  /// A configuration with all of them but two: the whole UNet is trained in float32 only, and ddpo
-  /// on its own images.
+  /// A configuration with all of them but three: the whole UNet is trained in float32 only, ddpo on
+  /// its own images, and the best checkpoint is chosen by a set and a reward that the others change.
   private func changedInAll() throws -> RunConfiguration {
     let values = Self.otherValues.filter {
-      !["model.dtype", "method.sampling"].contains($0.key)
+      !["model.dtype", "method.sampling", "checkpoint.best"].contains($0.key)
     }
     return try RunConfiguration(
       yaml: "run: {}", source: "", overrides: values.map { "\($0)=\($1)" })
@@ -208,7 +213,7 @@ import Testing
     #expect(try configuration.yamlValue(of: "rewards") == "[{name: scene-alignment, weight: 1}]")
     #expect(
       try configuration.yamlValue(of: "checkpoint")
-        == "checkpoint:\n  everyEpochs: 10\n  everySteps: 0\n  keep: 2\n  keepEvery: 0\n")
+        == "checkpoint:\n  everyEpochs: 10\n  everySteps: 0\n  keep: 2\n  keepEvery: 0\n  best: null\n")
     #expect(
       try configuration.yamlValue(of: "model.lora") == """
         model:
@@ -251,7 +256,8 @@ import Testing
       "scoring.parallelPrompts", "scoring.ledger", "method.klLimit", "method.klAction",
       "evaluation.everyEpochs",
       "checkpoint.everyEpochs", "checkpoint.everySteps", "checkpoint.keepEvery",
-      "checkpoint.keep", "logging.progress", "logging.sampleImages", "logging.everyEpochs",
+      "checkpoint.keep", "checkpoint.best", "logging.progress", "logging.sampleImages",
+      "logging.everyEpochs",
       "logging.gridEveryEpochs", "logging.tensorboard",
     ]
     let listed = RunConfiguration.keysThatMayChangeOnResume.split(separator: "\n")

@@ -35,12 +35,13 @@ private let image = Image(width: 1, height: 1, pixels: [0, 0, 0])
   @Test func anImageWithoutOneOfTheScoresHasNoSumAndKeepsTheOthers() throws {
     let reward = try WeightedReward([
       .init(FixedReward(name: "a", scores: [1, nil, 3, nil]), weight: 10),
-      .init(FixedReward(name: "b", scores: [4, 5, nil, nil]), weight: 0),
+      .init(FixedReward(name: "b", scores: [4, 5, nil, nil]), weight: 0.5),
+      .init(FixedReward(name: "watched", scores: [nil, 1, 1, 1]), weight: 0),
     ])
     let images = Array(repeating: image, count: 4)
     let scores = try reward.scores(of: images, prompts: ["w", "x", "y", "z"])
-    // Even one that is multiplied by 0.
-    #expect(scores.sums == [10, nil, nil, nil])
+    // What is only watched has no part in it.
+    #expect(scores.sums == [12, nil, nil, nil])
     #expect(scores.components[0].map(\.value) == [1, nil, 3, nil])
     #expect(scores.components[1].map(\.value) == [4, 5, nil, nil])
     #expect(scores.components[0][1].missingReason == "a is asleep")

@@ -108,6 +108,12 @@ struct CheckpointPartTests {
     #expect(kept(2, 0) == ["step-00000025", "step-00000025.1"])
     #expect(
       kept(1, 10) == ["step-00000000", "step-00000010", "step-00000020", "step-00000025.1"])
+    // Of the best step the first, also where it was damaged and set aside.
+    let best = Retention(newestCount: 1, bestStep: 10)
+    #expect(best.kept(of: names).sorted().map(\.text) == ["step-00000010", "step-00000025.1"])
+    let withoutFirst = names.filter { $0 != CheckpointName(step: 10) }
+    #expect(best.best(of: withoutFirst)?.text == "step-00000010.1")
+    #expect(best.best(of: []) == nil)
   }
 
   /// A checkpoint of two epochs of a small run, as the release before version 2 wrote it.

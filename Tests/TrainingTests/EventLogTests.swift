@@ -54,7 +54,7 @@ import Testing
           "train/loss": 0.25, "train/gradient_norm": 2, "train/clip_fraction": 0.5,
           "train/tied_pair_fraction": 0.125, "train/learning_rate": 5e-05,
           "train/reward/mean": 0.75, "train/reward/deviation": 0.1, "reward/a": 1.5,
-          "train/missing_scores": 2, "evaluation/unseen/a": -2, "kl/trained_steps": 3,
+          "train/missing_scores": 2, "evaluation/unseen/rewards/a": -2, "kl/trained_steps": 3,
           "kl/all_steps": 4, "progress/epoch": 1, "progress/images": 128, "time/sample": 0,
           "time/reward": 0, "time/reference": 0, "time/gradient": 0, "time/communicate": 0,
           "time/update": 0, "evaluation/unseen/reward": 0.5,

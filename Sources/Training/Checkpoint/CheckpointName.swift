@@ -40,6 +40,8 @@ struct Retention: Sendable {
   var newestCount: Int
   /// Those of every so many steps stay for good; 0: none.
   var everySteps = 0
+  /// That of this step stays too.
+  var bestStep: Int?
 
   /// Those of `names` that stay.
   func kept(of names: [CheckpointName]) -> Set<CheckpointName> {
@@ -47,6 +49,13 @@ struct Retention: Sendable {
     let forGood = names.filter {
       everySteps > 0 && $0.step % everySteps == 0 && $0.revision == 0
     }
-    return Set(names.sorted().suffix(newestCount) + forGood)
+    var kept = Set(names.sorted().suffix(newestCount) + forGood)
+    if let best = best(of: names) { kept.insert(best) }
+    return kept
+  }
+
+  /// That of `names` which is the best: of its step the first.
+  func best(of names: [CheckpointName]) -> CheckpointName? {
+    names.filter { $0.step == bestStep }.min()
   }
 }

@@ -21,7 +21,10 @@ struct SavedCheckpoint: Sendable, Equatable {
 /// the next turn with ``advance()``. All methods but those that say otherwise are collective.
 final class CheckpointSaver {
   private let communicator: Communicator
-  private let makeStore: @Sendable (_ warn: @escaping (String) -> Void) -> CheckpointStore
+  private let folder: String
+  private let operations: any FileOperations
+  /// Which checkpoints stay from the next commit on.
+  var retention: Retention
   /// On rank 0 alone.
   private let owner: RunOwner?
   private let warn: (String) -> Void
@@ -70,7 +73,14 @@ final class CheckpointSaver {
     self.communicator = communicator
     self.owner = owner
     self.warn = warn
-    makeStore = { warn in
+    self.folder = folder
+    self.retention = retention
+    self.operations = operations
+  }
+
+  /// The checkpoints, also for use by a thread.
+  private var makeStore: @Sendable (_ warn: @escaping (String) -> Void) -> CheckpointStore {
+    { [folder, retention, operations] warn in
       CheckpointStore(folder: folder, retention: retention, operations: operations, warn: warn)
     }
   }

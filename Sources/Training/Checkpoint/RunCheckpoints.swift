@@ -16,6 +16,8 @@ public struct RunCheckpoints {
     public var byteCount = 0
     /// When it was saved.
     public var date: Date?
+    /// Whether it is the best by `checkpoint.best`, as far as the newest knows.
+    public var isBest = false
     /// Why it does not count; `nil` where it does, unless its files are damaged.
     public var fault: String?
   }
@@ -39,9 +41,14 @@ public struct RunCheckpoints {
   /// All of them, the oldest first.
   public func list() throws -> [Entry] {
     let store = CheckpointStore(folder: folder, warn: { _ in })
-    return try store.checkpoints().sorted().map { name in
+    let names = try store.checkpoints().sorted()
+    let best = Retention(
+      newestCount: 1,
+      bestStep: names.last(where: store.isCommitted).flatMap { bestStep(of: store.path(of: $0)) }
+    ).best(of: names.filter(store.isCommitted))
+    return names.map { name in
       let path = store.path(of: name)
-      var entry = Entry(name: name.text, step: name.step)
+      var entry = Entry(name: name.text, step: name.step, isBest: name == best)
       guard store.isCommitted(name) else {
         entry.fault = "was never saved to its end"
         return entry
@@ -60,6 +67,12 @@ public struct RunCheckpoints {
       }
       return entry
     }
+  }
+
+  /// The step of the best checkpoint, as the one at `path` knows it; `nil` where it knows none.
+  private func bestStep(of path: String) -> Int? {
+    let checkpoint = try? Checkpoint(path: path, verifies: false)
+    return try? checkpoint?.state(as: TrainingState.self).best?.step
   }
 
   /// Reads and checks all of the checkpoints at `path`: a run's, or one.
@@ -87,7 +100,7 @@ public struct RunCheckpoints {
     }
   }
 
-  /// Removes the older ones of a run that is not at work.
+  /// Removes the older ones of a run that is not at work, but for the best by `checkpoint.best`.
   ///
   /// - Parameters:
   ///   - keep: How many of the newest stay, 1 at least.
@@ -98,14 +111,18 @@ public struct RunCheckpoints {
   ///   removed.
   public func prune(keep: Int, keepEvery: Int, isDryRun: Bool) throws -> [String] {
     let lock = isDryRun ? nil : try RunFolderLock(folder: runPath, patience: 0)
-    let store = CheckpointStore(
-      folder: folder, retention: Retention(newestCount: keep, everySteps: keepEvery),
-      warn: { _ in })
-    guard let newest = try store.checkpoints().filter(store.isCommitted).max() else {
+    let all = CheckpointStore(folder: folder, warn: { _ in })
+    guard let newest = try all.checkpoints().filter(all.isCommitted).max() else {
       throw TrainingError(folder, expected: "a checkpoint", found: "none")
     }
     // Nothing goes before what stays was read.
-    _ = try Checkpoint(path: store.path(of: newest))
+    let path = all.path(of: newest)
+    _ = try Checkpoint(path: path)
+    let store = CheckpointStore(
+      folder: folder,
+      retention: Retention(
+        newestCount: keep, everySteps: keepEvery, bestStep: bestStep(of: path)),
+      warn: { _ in })
     let removed = try store.removable(through: newest)
     return try withExtendedLifetime(lock) {
       if !isDryRun { try store.prune(through: newest) }

@@ -40,7 +40,7 @@ final class EventLog {
           [
             SummaryValue("evaluation/\(record.set)/reward", record.reward),
             SummaryValue("evaluation/\(record.set)/standard_error", record.standardError),
-          ] + Self.values(of: record.components, under: "evaluation/\(record.set)")),
+          ] + Self.values(of: record.components, under: "evaluation/\(record.set)/rewards")),
         step: record.step)
     case .checkpoint(let record):
       write(

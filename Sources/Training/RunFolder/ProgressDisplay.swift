@@ -112,10 +112,12 @@ final class ProgressDisplay {
 
   /// Shows the reward on a set of prompts, and how it changed since the evaluation before training.
   ///
-  /// - Parameter seconds: The wall-clock time it took.
+  /// - Parameters:
+  ///   - seconds: The wall-clock time it took.
+  ///   - heldOut: What held-out rewards say, each on a line of its own.
   func endEvaluation(
     _ phase: EvaluationPhase, set: String, reward: Double, standardError: Double,
-    imageCount: Int, seconds: Double
+    imageCount: Int, seconds: Double, heldOut: [(name: String, value: RewardMean)] = []
   ) {
     estimate.endEvaluation(of: set, seconds: seconds)
     if phase == .before { startEvaluations[set] = reward }
@@ -129,6 +131,11 @@ final class ProgressDisplay {
     }
     line.append("  \(imageCount) images")
     keep(line)
+    for (name, value) in heldOut {
+      note(
+        String(repeating: " ", count: 35) + "\(name) \(ProgressText.number(value.mean, digits: 4))"
+          + " ± \(ProgressText.number(value.standardError, digits: 4))")
+    }
   }
 
   /// Shows a line of text that stays.

@@ -26,9 +26,11 @@ struct Summary: Encodable, Sendable {
   var epochs: Int
   /// Optimiser steps taken.
   var steps: Int
+  /// Where `checkpoint.best` was highest; `nil` where it is not asked for.
+  var best: BestCheckpoint?
 
   private enum CodingKeys: CodingKey {
-    case evaluation, standardErrors, seconds, trainingSeconds, images, ranks, epochs, steps
+    case evaluation, standardErrors, seconds, trainingSeconds, images, ranks, epochs, steps, best
   }
 
   /// Writes the means under `evaluation` and their errors under `standardErrors`, each by phase and
@@ -47,6 +49,7 @@ struct Summary: Encodable, Sendable {
     try container.encode(ranks, forKey: .ranks)
     try container.encode(epochs, forKey: .epochs)
     try container.encode(steps, forKey: .steps)
+    try container.encodeIfPresent(best, forKey: .best)
   }
 
   /// Writes the file whole: readers see the old one or the new.

@@ -16,6 +16,15 @@ enum RewardRegistry {
     try WeightedReward(terms.map { .init(try reward($0, on: device), weight: $0.weight) })
   }
 
+  /// Rewards that are only watched.
+  ///
+  /// - Throws: As above.
+  static func heldOut(_ terms: [RunConfiguration.Reward], on device: Device) throws
+    -> [WeightedReward.Term]
+  {
+    try terms.map { .init(try reward($0, on: device), weight: 0) }
+  }
+
   private static func reward(_ term: RunConfiguration.Reward, on device: Device) throws
     -> any Reward
   {

@@ -18,12 +18,13 @@ extension Trainer {
   /// is being scored then is waited for, half the grace period at most.
   ///
   /// - Parameters:
+  ///   - scorer: What scores them.
   ///   - missingLimit: How many images may be without a score; `nil` for all.
   ///   - isTimed: Whether it goes on the account of an epoch's sampling and scoring.
   ///   - draw: Draws a part.
   /// - Returns: The scores of each part, `nil` of those that were not drawn or scored.
   func drawAndScore(
-    partCount: Int, missingLimit: Double?, isTimed: Bool,
+    by scorer: WeightedReward, partCount: Int, missingLimit: Double?, isTimed: Bool,
     draw: (_ part: Int) throws -> DrawnImages
   ) throws -> [WeightedScores?] {
     let queue = ScoringQueue(threadCount: configuration.scoring.parallelPrompts)
@@ -65,7 +66,7 @@ extension Trainer {
       try collect()
       if isToEnd() { break }
       let drawn = try measure(.sample) { try draw(drawnCount) }
-      queue.submit(drawnCount, scoring(drawn, counting: answers))
+      queue.submit(drawnCount, scoring(drawn, by: scorer, counting: answers))
       drawnCount += 1
     }
     try measure(.reward) {
@@ -77,16 +78,16 @@ extension Trainer {
     }
     if isTimed { scoringSeconds += queue.busySeconds }
     missingScores = MissingScores()
-    for scores in found { scores.map { missingScores.note($0, of: reward) } }
+    for scores in found { scores.map { missingScores.note($0, of: scorer) } }
     return found
   }
 
   /// What a thread beside this one does to score images.
   private func scoring(
-    _ drawn: DrawnImages, counting answers: AnswerCount
+    _ drawn: DrawnImages, by scorer: WeightedReward, counting answers: AnswerCount
   ) -> @Sendable () throws -> WeightedScores {
-    { [reward, ledger] in
-      try reward.scores(of: drawn.images, prompts: drawn.prompts) { reward, images, prompts in
+    { [ledger] in
+      try scorer.scores(of: drawn.images, prompts: drawn.prompts) { reward, images, prompts in
         guard let paid = reward as? any PaidReward else {
           return try reward.score(images, prompts: prompts)
         }

@@ -7,7 +7,8 @@ import Torch
 extension Trainer {
   var retention: Retention {
     Retention(
-      newestCount: configuration.checkpoint.keep, everySteps: configuration.checkpoint.keepEvery)
+      newestCount: configuration.checkpoint.keep, everySteps: configuration.checkpoint.keepEvery,
+      bestStep: state.best?.step)
   }
 
   func checkpoints(in folder: String) -> CheckpointStore {

@@ -121,7 +121,7 @@ extension Trainer {
     var rollouts: [Rollout] = []
     begin("sampling", of: positions.count)
     let scores = try drawAndScore(
-      partCount: positions.count,
+      by: reward, partCount: positions.count,
       missingLimit: missingLimit(of: epochImageCount) - Double(missingCount), isTimed: true
     ) { part in
       let prompt = try prompts.prompt(at: positions[part])

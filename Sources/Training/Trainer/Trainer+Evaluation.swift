@@ -1,21 +1,17 @@
 import Foundation
 import Images
 import MPI
-
-/// The mean reward on a set of prompts.
-struct EvaluationResult: Codable, Equatable {
-  let set: String
-  let reward: Double
-  let standardError: Double
-  let count: Int
-}
+import Rewards
 
 extension Trainer {
   /// Draws images for every set's prompts from the present policy, or its average where one is kept,
   /// with the same noise at every evaluation, and scores them. All ranks share the images and get the
   /// results.
   func evaluate(_ phase: EvaluationPhase) throws -> [EvaluationResult] {
-    try withAverage { try evaluatePolicy(phase) }
+    let results = try withAverage { try evaluatePolicy(phase) }
+    state.heldOutPeaks.note(results, heldOut: heldOut.map(\.reward.name), step: state.step)
+      .forEach(warn)
+    return results
   }
 
   /// Runs `body` with the average of the weights in their place, where one is kept.
@@ -29,17 +25,32 @@ extension Trainer {
       let count = configuration.evaluation.imagesPerSet
       let drawn = try draw(
         set, count: count, label: "\(phase.rawValue) \(set.name)", isChecked: true)
-      let rewards = drawn.rewards.compactMap(\.self)
-      let mean = rewards.mean
-      let variance =
-        rewards.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(max(1, rewards.count - 1))
+      // Too many missing scores of the trained reward have been refused.
+      let trained = RewardMean(of: drawn.rewards.compactMap(\.self))
       let result = EvaluationResult(
-        set: set.name, reward: mean,
-        standardError: (variance / Double(rewards.count)).squareRoot(), count: count)
+        set: set.name, reward: trained.mean, standardError: trained.standardError, count: count,
+        rewards: meansByName(drawn, set: set.name))
       record(result, drawn, phase, seconds: (ContinuousClock.now - start) / .seconds(1))
       try saveGrid(drawn, set, phase)
       return result
     }
+  }
+
+  /// What each reward says, without those that lack too many scores, which is said.
+  private func meansByName(_ drawn: DrawnSet, set: String) -> [String: RewardMean] {
+    var means: [String: RewardMean] = [:]
+    for (name, scores) in zip(drawn.names, drawn.components) {
+      let found = scores.compactMap(\.self)
+      let missingCount = scores.count - found.count
+      guard !found.isEmpty, Double(missingCount) <= missingLimit(of: scores.count) else {
+        warn(
+          "\(missingCount) of \(scores.count) images of \(set) have no score by \(name), more than "
+            + "scoring.maxMissingFraction allows: nothing is said of it")
+        continue
+      }
+      means[name] = RewardMean(of: found)
+    }
+    return means
   }
 
   /// Draws the first images of every set as an evaluation would, for the grids alone.
@@ -59,8 +70,10 @@ extension Trainer {
   private struct DrawnSet {
     /// The reward of each image, `nil` where it is missing.
     let rewards: [Double?]
-    /// What each term of the reward says of each, raw: [terms][images].
+    /// What each reward says of each, raw: [rewards][images].
     let components: [[Double?]]
+    /// What these are called.
+    let names: [String]
     /// The first images.
     let shown: [Image]
   }
@@ -85,8 +98,10 @@ extension Trainer {
       .filter { $0.offset % communicator.size == communicator.rank }.map(\.element)
     begin(label, of: starts.count)
 
+    // Grids show the trained reward alone.
+    let scorer = isChecked ? try WeightedReward(reward.terms + heldOut) : reward
     // The rewards, and below them each term's scores.
-    var table = [Double](repeating: 0, count: count * (1 + reward.terms.count))
+    var table = [Double](repeating: 0, count: count * (1 + scorer.terms.count))
     var missingCount = 0
     var pixels: [UInt8] = []
     let side = policy.model.imageSide
@@ -94,7 +109,8 @@ extension Trainer {
     try communicator.agreed {
       pixels = Array(repeating: 0, count: shownCount * imageByteCount)
       let found = try drawAndScore(
-        partCount: starts.count, missingLimit: isChecked ? missingLimit(of: count) : nil,
+        by: scorer, partCount: starts.count,
+        missingLimit: isChecked ? missingLimit(of: count) : nil,
         isTimed: false
       ) { part in
         let start = starts[part]
@@ -140,10 +156,12 @@ extension Trainer {
         width: side, height: side,
         pixels: Array(pixels[$0 * imageByteCount..<($0 + 1) * imageByteCount]))
     }
-    let rows = (0...reward.terms.count).map {
+    let rows = (0...scorer.terms.count).map {
       [Double?](withNaN: table[$0 * count..<($0 + 1) * count])
     }
-    return DrawnSet(rewards: rows[0], components: Array(rows[1...]), shown: images)
+    return DrawnSet(
+      rewards: rows[0], components: Array(rows[1...]), names: scorer.terms.map(\.reward.name),
+      shown: images)
   }
 
   /// Writes a grid of images with their rewards and prompts, on rank 0.
@@ -173,21 +191,19 @@ extension Trainer {
   private func record(
     _ result: EvaluationResult, _ drawn: DrawnSet, _ phase: EvaluationPhase, seconds: Double
   ) {
-    let means = drawn.components.map { $0.compactMap(\.self).mean }
     log(
       .evaluation(
         MetricsRecord.Evaluation(
           epoch: state.epoch, step: state.step, set: result.set, reward: result.reward,
-          components: namedComponents(means), count: result.count,
+          components: (result.rewards ?? [:]).mapValues { JSONNumber(wrappedValue: $0.mean) },
+          count: result.count,
           missingScores: drawn.rewards.count { $0 == nil },
           standardError: result.standardError, phase: phase)))
     display?.endEvaluation(
       phase, set: result.set, reward: result.reward, standardError: result.standardError,
-      imageCount: result.count, seconds: seconds)
+      imageCount: result.count, seconds: seconds,
+      heldOut: heldOut.compactMap { term in
+        result.rewards?[term.reward.name].map { (term.reward.name, $0) }
+      })
   }
-}
-
-extension [Double] {
-  /// NaN of none.
-  fileprivate var mean: Double { reduce(0, +) / Double(count) }
 }

@@ -89,6 +89,7 @@ extension Trainer {
     }
     try saveAtTheEnd()
     let after = try evaluate(.after)
+    if noteBest(after) { try saveAtTheEnd() }
     try communicator.agreed { try writeSummary(after) }
   }
 
@@ -98,16 +99,28 @@ extension Trainer {
     guard epoch < configuration.run.epochs else { return }
     func isDue(_ interval: Int) -> Bool { interval > 0 && epoch % interval == 0 }
     // The evaluation first: a run that goes on from the checkpoint does not make it again.
+    var isBest = false
     if epoch == 0 {
       state.evaluationBefore = try evaluate(.before)
     } else if isDue(configuration.evaluation.everyEpochs) {
-      _ = try evaluate(.during)
+      isBest = noteBest(try evaluate(.during))
     } else if isDue(configuration.logging.gridEveryEpochs) {
       try drawGrids()
     }
     state.isEvaluationDue = false
     // Last, so that a run which goes on from here has all of this behind it.
-    if isSaveDue || epoch > 0 && isDue(configuration.checkpoint.everyEpochs) { try save() }
+    if isSaveDue || isBest || epoch > 0 && isDue(configuration.checkpoint.everyEpochs) {
+      try save()
+    }
+  }
+
+  /// Notes whether an evaluation is the best so far: its checkpoint stays.
+  private func noteBest(_ results: [EvaluationResult]) -> Bool {
+    let best = BestCheckpoint(results, of: configuration.checkpoint, step: state.step)
+    guard let best, best.replaces(state.best) else { return false }
+    state.best = best
+    saver?.retention = retention
+    return true
   }
 
   private func writeSummary(_ after: [EvaluationResult]) throws {
@@ -122,7 +135,7 @@ extension Trainer {
     try Summary(
       before: bySet(state.evaluationBefore), after: bySet(after), seconds: state.seconds,
       trainingSeconds: state.trainingSeconds, images: state.imageCount, ranks: communicator.size,
-      epochs: state.epoch, steps: state.step
+      epochs: state.epoch, steps: state.step, best: state.best
     ).write(to: folder.summary)
   }
 }

@@ -12,6 +12,7 @@ struct RunProgress: Equatable {
   let isBeyondKLLimit: Bool
   /// Prompts of the epoch under way that this rank has drawn the trajectories of.
   let drawnCount: Int
+  let bestStep: Int?
 }
 
 extension Trainer {
@@ -92,7 +93,8 @@ extension Trainer {
   var progress: RunProgress {
     RunProgress(
       step: state.step, epoch: state.epoch, isEvaluationDue: state.isEvaluationDue,
-      isBeyondKLLimit: state.isBeyondKLLimit, drawnCount: inFlight.count)
+      isBeyondKLLimit: state.isBeyondKLLimit, drawnCount: inFlight.count,
+      bestStep: state.best?.step)
   }
 
   /// Whether any rank has done anything since the newest checkpoint.

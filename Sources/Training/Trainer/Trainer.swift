@@ -30,6 +30,8 @@ public final class Trainer {
   let evaluationSets: [(name: String, file: PromptFile)]
   /// What the images are worth. A test may put a reward of its own here before the run.
   var reward: WeightedReward
+  /// What evaluations alone score images by.
+  var heldOut: [WeightedReward.Term]
   let policy: Policy
   let plan: SamplingPlan
   let method: PRDPConfiguration
@@ -132,6 +134,7 @@ public final class Trainer {
     try parts.requireTheSame(onAllRanksOf: communicator, configuration, prompts)
     evaluationSets = parts.evaluationSets
     reward = parts.reward
+    heldOut = parts.heldOut
     policy = parts.policy
     plan = parts.plan
     method = parts.method
@@ -225,7 +228,7 @@ public final class Trainer {
   /// Opens this rank's ledger, where there is anything to pay for.
   private func openLedger() throws {
     guard configuration.scoring.ledger, !isFinished,
-      reward.terms.contains(where: { $0.reward is any PaidReward })
+      (reward.terms + heldOut).contains(where: { $0.reward is any PaidReward })
     else { return }
     let rank = communicator.rank
     ledger = try ScoreLedger(

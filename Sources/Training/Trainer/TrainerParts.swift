@@ -13,6 +13,7 @@ import TorchNN
 struct TrainerParts {
   let evaluationSets: [(name: String, file: PromptFile)]
   let reward: WeightedReward
+  let heldOut: [WeightedReward.Term]
   let modelSHA256: String
   let policy: Policy
   let plan: SamplingPlan
@@ -34,9 +35,11 @@ struct TrainerParts {
       ($0.name, try PromptFile(path: $0.prompts))
     }
     reward = try RewardRegistry.reward(configuration.rewards, on: device)
+    heldOut = try RewardRegistry.heldOut(configuration.evaluation.rewards, on: device)
     // Each rank looks at its part of the prompts; those of training are looked at with their index.
+    let evaluated = try WeightedReward(reward.terms + heldOut)
     for file in evaluationSets.map(\.file) {
-      try reward.check(
+      try evaluated.check(
         file,
         indices: stride(from: communicator.rank, to: file.entries.count, by: communicator.size))
     }

@@ -24,6 +24,10 @@ struct TrainingState: Codable, Equatable {
   var isBeyondKLLimit = false
   /// What was measured before the first epoch.
   var evaluationBefore: [EvaluationResult] = []
+  /// Where each held-out reward stood highest.
+  var heldOutPeaks = HeldOutPeaks()
+  /// The best evaluated step so far, where that is asked for.
+  var best: BestCheckpoint?
   /// The last rewards of each prompt, where DDPO normalises by them.
   var rewardHistory: RewardHistory?
   /// The resolved configuration of the run that saved this.
@@ -56,6 +60,9 @@ extension TrainingState {
     isEvaluationDue = try values.decodeIfPresent(Bool.self, forKey: .isEvaluationDue) ?? false
     isBeyondKLLimit = try values.decode(Bool.self, forKey: .isBeyondKLLimit)
     evaluationBefore = try values.decode([EvaluationResult].self, forKey: .evaluationBefore)
+    heldOutPeaks =
+      try values.decodeIfPresent(HeldOutPeaks.self, forKey: .heldOutPeaks) ?? HeldOutPeaks()
+    best = try values.decodeIfPresent(BestCheckpoint.self, forKey: .best)
     rewardHistory = try values.decodeIfPresent(RewardHistory.self, forKey: .rewardHistory)
     configuration = try values.decode(String.self, forKey: .configuration)
     modelSHA256 = try values.decode(String.self, forKey: .modelSHA256)

@@ -1,0 +1,21 @@
+extension RunConfiguration {
+  /// What an evaluation measures: the mean of a reward over a set of prompts.
+  public struct Measure: Sendable, Equatable {
+    /// The set's name.
+    public let set: String
+    /// The reward's name, that of a trained or of a held-out one.
+    public let reward: String
+
+    /// Reads `set/reward`; `nil` where it is not written so.
+    init?(_ text: String) {
+      let parts = text.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+      guard parts.count == 2, parts.allSatisfy(\.isName) else { return nil }
+      (set, reward) = (parts[0], parts[1])
+    }
+  }
+}
+
+extension RunConfiguration.Checkpoint {
+  /// What is highest at the best checkpoint; `nil` where none is asked for.
+  public var bestMeasure: RunConfiguration.Measure? { best.flatMap(RunConfiguration.Measure.init) }
+}
