@@ -213,7 +213,8 @@ import Testing
     #expect(try configuration.yamlValue(of: "rewards") == "[{name: scene-alignment, weight: 1}]")
     #expect(
       try configuration.yamlValue(of: "checkpoint")
-        == "checkpoint:\n  everyEpochs: 10\n  everySteps: 0\n  keep: 2\n  keepEvery: 0\n  best: null\n")
+        == "checkpoint:\n  everyEpochs: 10\n  everySteps: 0\n  keep: 2\n  keepEvery: 0\n  best: null\n"
+    )
     #expect(
       try configuration.yamlValue(of: "model.lora") == """
         model:
