@@ -82,9 +82,9 @@ public struct DDPOObjective: StepObjective, Equatable {
     }
     clipFraction = Double(outsideCount) / Double(old.values.count)
     let pairCount = advantages.count * (advantages.count - 1) / 2
-    let untiedCount = scored.reduce(0) { count, i in
-      count + scored.count { $0 > i && advantages[$0] != advantages[i] }
+    let tiedCount = scored.reduce(0) { count, i in
+      count + scored.count { $0 > i && advantages[$0] == advantages[i] }
     }
-    tiedPairFraction = Double(pairCount - untiedCount) / Double(max(1, pairCount))
+    tiedPairFraction = Double(tiedCount) / Double(max(1, pairCount))
   }
 }

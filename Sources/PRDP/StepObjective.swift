@@ -10,6 +10,6 @@ public protocol StepObjective: Sendable {
   var deltas: StepMatrix { get }
   /// Share of trajectories and steps at or beyond the clip range, in 0...1.
   var clipFraction: Double { get }
-  /// Share of the prompt's pairs that have equal rewards, or a missing one, in 0...1.
+  /// Share of the prompt's pairs that have equal rewards, in 0...1.
   var tiedPairFraction: Double { get }
 }

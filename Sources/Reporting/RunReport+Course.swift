@@ -6,13 +6,16 @@ extension RunReport {
 
   /// The phases of a step as they are recorded, and what they are.
   private static let phases: KeyValuePairs = [
-    "sample": "sampling", "reward": "scoring", "reference": "reference",
+    "sample": "sampling", "reward": "waiting for scores", "reference": "reference",
     "gradient": "gradient", "communicate": "averaging over ranks, waiting included",
     "update": "update",
   ]
 
+  /// Goes on beside the others, on threads of its own.
+  private static let phaseBeside = "scoring"
+
   var timeSection: HTML {
-    let known = Self.phases.map(\.key)
+    let known = Self.phases.map(\.key) + [Self.phaseBeside]
     let others = run.steps.names(after: "seconds.").filter { !known.contains($0) }
     var parts = (Self.phases.map { ($0.key, $0.value) } + others.map { ($0, $0) })
       .compactMap { key, name in run.steps.sum("seconds.\(key)").map { (name: name, seconds: $0) } }
@@ -31,8 +34,15 @@ extension RunReport {
       \(Wording.duration(run.checkpoints.secondsBlocked)).</p>
 
       """
+    let scoring = run.steps.sum("seconds.\(Self.phaseBeside)") ?? 0
+    let beside =
+      scoring >= 1 ? " Scoring took \(Wording.duration(scoring)) of threads beside them." : ""
     return section(
-      "Time", "<p class=\"soft\">Of rank 0, in the steps that count.</p>\n\(figure)\(checkpoints)")
+      "Time",
+      """
+      <p class="soft">Of rank 0, in the steps that count.\(beside)</p>
+      \(figure)\(checkpoints)
+      """)
   }
 
   // MARK: - Starts and faults
@@ -125,7 +135,7 @@ extension RunReport {
     let latency =
       ledger.timedCount == 0
       ? ""
-      : ", each in \(Wording.duration(ledger.seconds / Double(ledger.timedCount))) on average, "
+      : ", waited for \(Wording.duration(ledger.seconds / Double(ledger.timedCount))) on average, "
         + "\(Wording.duration(ledger.greatestSeconds)) at most"
     return section(
       "Scores",

@@ -131,7 +131,7 @@ extension RunReport {
         "Reward", "mean, and deviation of images", ["rewardMean": "reward"],
         deviations: "rewardDeviation")
     ] + componentCharts + [
-      chart("Loss", "nats²", ["loss": "loss"], mayBeLogarithmic: true),
+      chart("Loss", "as the method has it", ["loss": "loss"], mayBeLogarithmic: true),
       chart(
         "KL to the start", "nats", ["kl": "trained steps", "klAllSteps": "all steps"],
         floor: 0, mayBeLogarithmic: true),

@@ -117,7 +117,7 @@ struct RunReportTests {
         #"{"start":"\#(text)","reason":"\#(text)","blamedHosts":["\#(text)"],"status":1}"#.utf8),
       "config.yaml": Data("model:\n  path: \(Self.hostile)\n".utf8),
       "run.json": Data(#"{"id":"\#(text)"}"#.utf8),
-      "ledger.jsonl": Data(#"{"components":{"\#(text)":1}}"#.utf8),
+      "ledger/1-0.jsonl": Data(#"{"reward":"\#(text)","score":1}"#.utf8),
       "samples/before-<script>x.png": Self.png,
     ]).html
     #expect(!html.lowercased().contains("<script"))
@@ -251,14 +251,15 @@ struct RunReportTests {
   @Test func theLedgerIsAddedUp() throws {
     let html = try report([
       "metrics.jsonl": Data(step(1).utf8),
-      "ledger/rank-0.jsonl": Data(
+      "ledger/1763900000-0.jsonl": Data(
         """
-        {"components":{"a":1,"b":null},"seconds":0.5}
-        {"components":{"a":3},"seconds":1.5}
+        {"reward":"a","prompt":"p","score":1,"seconds":0.5,"rank":0}
+        {"reward":"b","prompt":"p","reason":"no answer","score":null,"seconds":1.5,"rank":0}
+        {"reward":"a","prompt":"p","score":3,"seconds":1,"rank":0}
         torn
         """.utf8),
     ]).html
-    #expect(html.contains("2 scores in the ledger, each in 1 s on average, 1.5 s at most."))
+    #expect(html.contains("3 scores in the ledger, waited for 1 s on average, 1.5 s at most."))
     #expect(html.contains("<tr><td>a</td><td class=\"number\">2</td><td class=\"number\">0</td>"))
     #expect(html.contains("<tr><td>b</td><td class=\"number\">0</td><td class=\"number\">1</td>"))
   }

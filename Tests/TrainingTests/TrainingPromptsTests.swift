@@ -168,7 +168,7 @@ import Torch
 
   @Test func eachPromptIsEncodedOnceAnEpoch() throws {
     try withTemporaryFolder { folder in
-      func encodedCount(_ negative: String, guidance: Double) throws -> Int {
+      func encodedCount(_ negative: String, guidance: Double, prompts: Int = 4) throws -> Int {
         var configuration = try DebugFixture.configuration(in: folder.path)
         let things = ["circle", "star", "ring", "heart"].flatMap { ["small \($0)", "large \($0)"] }
         let lines: [String] = things.map { thing in
@@ -178,7 +178,7 @@ import Torch
         let path = try write(
           ("prompt\tnegative_prompt\n" + lines.joined()).utf8, to: "\(folder.path)/many.tsv")
         configuration.data.prompts = [.init(path: path)]
-        configuration.method.promptsPerEpoch = 4
+        configuration.method.promptsPerEpoch = prompts
         configuration.method.innerSteps = 3
         configuration.sampler.guidance = guidance
         let trainer = try Trainer(
@@ -193,8 +193,10 @@ import Torch
       let counts = try [
         encodedCount("", guidance: 1), encodedCount("a star", guidance: 1),
         encodedCount("a star", guidance: 3),
+        // The eight of them, and four again.
+        encodedCount("", guidance: 1, prompts: 12),
       ]
-      #expect(counts == [4, 4, 4])
+      #expect(counts == [4, 4, 4, 8])
     }
   }
 }

@@ -1,9 +1,8 @@
 import Foundation
 
-/// What the ledger of a run says of the scores that were asked for, each a line of JSON.
-///
-/// Files are `ledger.jsonl`, `ledger-*.jsonl` and all of `ledger/`. Of a line these fields count, each
-/// where it is there: `components`, numbers by name; `seconds`, what the score took; `prompt`.
+/// What the ledger of a run says of the scores that were paid for: the files of `ledger/`, in which each
+/// line has an image's `score` by a `reward`, null where it is missing, and the `seconds` for which
+/// the answer that has it was waited for.
 struct Ledger {
   /// A reward of the run.
   struct Component {
@@ -22,7 +21,7 @@ struct Ledger {
     }
   }
 
-  /// Lines.
+  /// Lines, those of missing scores included.
   private(set) var scoreCount = 0
   private(set) var components: [String: Component] = [:]
   /// The sum over all scores.
@@ -33,25 +32,23 @@ struct Ledger {
   private static let componentLimit = 100
 
   /// `nil` where the run has none.
-  init?(runFolder: String, names: [String]) {
-    let inside = (try? FileManager.default.contentsOfDirectory(atPath: "\(runFolder)/ledger")) ?? []
-    let files =
-      names.filter { $0 == "ledger.jsonl" || $0.hasPrefix("ledger-") && $0.hasSuffix(".jsonl") }
-      + inside.filter { $0.hasSuffix(".jsonl") }.map { "ledger/\($0)" }
+  init?(runFolder: String) {
+    let folder = "\(runFolder)/ledger"
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+    let files = names.filter { $0.hasSuffix(".jsonl") }
     guard !files.isEmpty else { return nil }
     for file in files.sorted() {
-      _ = LineReader.forEachLine(of: "\(runFolder)/\(file)") { line in
+      _ = LineReader.forEachLine(of: "\(folder)/\(file)") { line in
         if let fields = Fields(line) { add(fields) }
       }
     }
   }
 
   private mutating func add(_ fields: Fields) {
-    guard let numbers = fields.fields("components")?.numbers else { return }
+    guard let name = fields.text("reward") else { return }
     scoreCount += 1
-    for (name, number) in numbers
-    where components[name] != nil || components.count < Self.componentLimit {
-      components[name, default: Component()].add(number)
+    if components[name] != nil || components.count < Self.componentLimit {
+      components[name, default: Component()].add(fields.number("score") ?? .nan)
     }
     if let seconds = fields.number("seconds"), seconds >= 0 {
       self.seconds += seconds

@@ -54,7 +54,7 @@ struct RecordedRun {
     grids = files.compactMap(RecordedGrid.init(fileName:)).sorted {
       ($0.set, $0.order) < ($1.set, $1.order)
     }
-    ledger = Ledger(runFolder: path, names: names)
+    ledger = Ledger(runFolder: path)
   }
 
   /// A picture of ``grids``; `nil` where it is no PNG of at most so many bytes.

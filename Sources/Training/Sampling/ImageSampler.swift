@@ -35,7 +35,7 @@ struct ImageSampler {
       try stride(from: 0, to: prompts.count, by: batchCount).flatMap { start in
         let range = start..<min(start + batchCount, prompts.count)
         let conditioning = Conditioning(
-          context: try model.encode(prompts: Array(prompts[range])),
+          context: try context(of: prompts[range]),
           emptyContext: try emptyContext.count == 1
             ? emptyContext : emptyContext.narrowed(range),
           guidanceScale: guidanceScale)
@@ -44,6 +44,20 @@ struct ImageSampler {
           of: plan.run(noise: noise, predictor: model.unet, conditioning))
       }
     }
+  }
+
+  /// The contexts of a batch, each text encoded once.
+  private func context(of prompts: ArraySlice<String>) throws -> TextContext {
+    var places: [String: Int] = [:]
+    var distinct: [String] = []
+    for prompt in prompts where places[prompt] == nil {
+      places[prompt] = distinct.count
+      distinct.append(prompt)
+    }
+    let context = try model.encode(prompts: distinct)
+    guard distinct.count < prompts.count else { return context }
+    return try .concatenated(
+      prompts.compactMap { places[$0] }.map { try context.narrowed($0..<$0 + 1) })
   }
 }
 

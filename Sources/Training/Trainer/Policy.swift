@@ -12,6 +12,8 @@ final class Policy {
   /// Of the empty prompt.
   let emptyContext: TextContext
   private let reference: Reference
+  /// Those of an epoch's prompts, which its trajectories keep in any case.
+  private var contexts: [String: TextContext] = [:]
   /// Those of the negative prompts that were asked for last: most runs have a few.
   private var negativeContexts: [String: TextContext] = [:]
 
@@ -33,6 +35,17 @@ final class Policy {
     }
     try model.unetParameters.enableTraining()
   }
+
+  /// The context of a prompt, computed once until ``forgetContexts()``.
+  func context(of prompt: String) throws -> TextContext {
+    if let context = contexts[prompt] { return context }
+    let context = try withoutGradient { try model.encode(prompts: [prompt]) }
+    contexts[prompt] = context
+    return context
+  }
+
+  /// Frees the contexts of prompts, at the end of an epoch.
+  func forgetContexts() { contexts = [:] }
 
   /// The context that guidance leads away from.
   ///

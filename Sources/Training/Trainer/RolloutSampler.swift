@@ -71,7 +71,7 @@ struct RolloutSampler {
   /// reference and training take them from the rollout.
   func contexts(of prompt: Prompt) throws -> (prompt: TextContext, empty: TextContext) {
     (
-      try policy.model.encode(prompts: [prompt.text]),
+      try policy.context(of: prompt.text),
       // Without guidance there is nothing that a negative prompt could do.
       guidanceScale == 1 ? policy.emptyContext : try policy.context(ofNegative: prompt.negative)
     )

@@ -90,6 +90,7 @@ extension Trainer {
     state.imageCount = imageCount
     state.isEvaluationDue = true
     inFlight = []
+    policy.forgetContexts()
   }
 
   /// Images of an epoch, over all ranks.
