@@ -68,7 +68,7 @@ class StopTests(unittest.TestCase):
 
     def test_a_run_stopped_at_any_moment_goes_on_to_the_same_bits(self):
         stop_count = 0
-        for seed in range(2):
+        for seed in range(2 if runs.IS_THOROUGH else 1):
             moment = random.Random(seed)
             settings = self.settings(f"stopped-{seed}")
             with self.subTest(seed=seed):
@@ -80,7 +80,7 @@ class StopTests(unittest.TestCase):
                 run = runs.Run(2, settings, "--resume", "latest").finish()
                 self.assert_is_whole(run.output)
         # Now and then a run is at its end before it is stopped.
-        self.assertGreaterEqual(stop_count, 3)
+        self.assertGreaterEqual(stop_count, 3 if runs.IS_THOROUGH else 1)
 
     def test_a_stopped_run_goes_on_with_any_number_of_ranks(self):
         settings = self.settings("ranks", **{"checkpoint.everySteps": 1})

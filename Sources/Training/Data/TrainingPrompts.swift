@@ -105,7 +105,7 @@ extension TrainingPrompts {
         tokenizer: tokenizer,
         judgesName: try [
           ModelFolder(path: configuration.model.path).tokenizerSHA256(),
-          reward.terms.map(\.reward.name).joined(separator: " "),
+          configuration.rewards.map(\.kind.rawValue).joined(separator: " "),
         ].joined(separator: " "),
         judge: reward.judge)
     }

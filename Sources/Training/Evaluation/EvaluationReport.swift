@@ -31,7 +31,7 @@ public struct EvaluationReport: Codable, Sendable, Equatable {
     public let eta: Double
     /// How timesteps are spaced.
     public let spacing: String
-    /// The rewards and their weights, as a sum.
+    /// The rewards, with all settings that scores depend on, and their weights.
     public let reward: String
   }
 

@@ -164,7 +164,9 @@ public struct EvaluationRun {
       conditions: EvaluationReport.Conditions(
         promptsSHA256: prompts.sha256, imagesPerPrompt: imagesPerPrompt, seed: seed,
         steps: sampler.steps, guidance: sampler.guidance, eta: sampler.eta,
-        spacing: sampler.spacing.rawValue, reward: reward.name),
+        spacing: sampler.spacing.rawValue,
+        reward: configuration.rewards.map { "\($0.weight) * {\($0.identity)}" }
+          .joined(separator: " + ")),
       scores: scores)
   }
 }
