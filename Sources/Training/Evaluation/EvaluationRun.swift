@@ -101,35 +101,24 @@ public struct EvaluationRun {
 
   /// Draws and scores all images. Collective.
   ///
-  /// Batches have the same shape whatever the number of ranks, each whole on one rank, so that the
-  /// scores do not depend on it.
-  ///
   /// - Parameter progress: Is told how many of this rank's batches are done, of how many.
   /// - Returns: The same on all ranks.
   /// - Throws: `AgreedFailure`.
   public func run(progress: (_ done: Int, _ of: Int) -> Void) throws -> EvaluationReport {
     let imageCount = prompts.entries.count * imagesPerPrompt
     let batchCount = sampler.batchCount
-    let starts = stride(from: 0, to: imageCount, by: batchCount).enumerated()
-      .filter { $0.offset % communicator.size == communicator.rank }.map(\.element)
-    // The rewards, and below them each term's scores.
-    var table = [Double](repeating: 0, count: imageCount * (1 + reward.terms.count))
+    let starts = ScoreTable.starts(imageCount: imageCount, batchCount: batchCount, communicator)
+    var table = ScoreTable(of: reward, imageCount: imageCount)
     try communicator.agreed {
       let empty = try withoutGradient { try sampler.model.encodeEmptyPrompt() }
       for (done, start) in starts.enumerated() {
         let places = Array(start..<min(start + batchCount, imageCount))
-        let scores = try scores(of: places, empty)
-        let rows = [scores.sums] + scores.components.map { $0.map(\.value) }
-        for (row, values) in rows.enumerated() {
-          let first = row * imageCount + start
-          table.replaceSubrange(first..<first + values.count, with: values.withNaN)
-        }
+        table.fill(from: start, with: try scores(of: places, empty))
         progress(done + 1, starts.count)
       }
     }
-    // Every element has one owner and is 0 elsewhere, so the sums are exact.
-    try communicator.allReduce(&table, by: .sum)
-    return report([Double?](withNaN: table), imageCount: imageCount)
+    try table.join(communicator)
+    return report(table)
   }
 
   private func scores(of places: [Int], _ empty: TextContext) throws -> WeightedScores {
@@ -148,14 +137,15 @@ public struct EvaluationRun {
     return try reward.scores(of: images, prompts: entries.map(\.text))
   }
 
-  private func report(_ table: [Double?], imageCount: Int) -> EvaluationReport {
-    let scores = (0..<imageCount).map { place in
+  private func report(_ table: ScoreTable) -> EvaluationReport {
+    let (sums, components) = (table.sums, table.components)
+    let scores = sums.indices.map { place in
       EvaluationReport.Score(
         promptIndex: place / imagesPerPrompt, imageIndex: place % imagesPerPrompt,
-        reward: table[place],
+        reward: sums[place],
         components: Dictionary(
-          uniqueKeysWithValues: reward.terms.enumerated().compactMap { index, term in
-            table[(index + 1) * imageCount + place].map { (term.reward.name, $0) }
+          uniqueKeysWithValues: zip(table.names, components).compactMap { name, row in
+            row[place].map { (name, $0) }
           }))
     }
     let sampler = configuration.sampler

@@ -26,10 +26,10 @@ extension Trainer {
       let drawn = try draw(
         set, count: count, label: "\(phase.rawValue) \(set.name)", isChecked: true)
       // Too many missing scores of the trained reward have been refused.
-      let trained = RewardMean(of: drawn.rewards.compactMap(\.self))
+      let trained = RewardMean(of: drawn.scores.sums.compactMap(\.self))
       let result = EvaluationResult(
         set: set.name, reward: trained.mean, standardError: trained.standardError, count: count,
-        rewards: meansByName(drawn, set: set.name))
+        rewards: meansByName(drawn.scores, set: set.name))
       record(result, drawn, phase, seconds: (ContinuousClock.now - start) / .seconds(1))
       try saveGrid(drawn, set, phase)
       return result
@@ -37,9 +37,9 @@ extension Trainer {
   }
 
   /// What each reward says, without those that lack too many scores, which is said.
-  private func meansByName(_ drawn: DrawnSet, set: String) -> [String: RewardMean] {
+  private func meansByName(_ table: ScoreTable, set: String) -> [String: RewardMean] {
     var means: [String: RewardMean] = [:]
-    for (name, scores) in zip(drawn.names, drawn.components) {
+    for (name, scores) in zip(table.names, table.components) {
       let found = scores.compactMap(\.self)
       let missingCount = scores.count - found.count
       guard !found.isEmpty, Double(missingCount) <= missingLimit(of: scores.count) else {
@@ -68,20 +68,12 @@ extension Trainer {
 
   /// Some images of a set, scored; the same on all ranks.
   private struct DrawnSet {
-    /// The reward of each image, `nil` where it is missing.
-    let rewards: [Double?]
-    /// What each reward says of each, raw: [rewards][images].
-    let components: [[Double?]]
-    /// What these are called.
-    let names: [String]
+    let scores: ScoreTable
     /// The first images.
     let shown: [Image]
   }
 
   /// Draws and scores `count` images, one for each prompt in order.
-  ///
-  /// Images are drawn in batches of the same shape whatever the number of ranks, each batch whole on
-  /// one rank.
   ///
   /// - Parameter isChecked: Whether too many missing scores are refused.
   /// - Throws: ``TooManyMissingScores``, ``Preempted``.
@@ -94,14 +86,12 @@ extension Trainer {
     let sampler = ImageSampler(
       model: policy.model, plan: plan, guidanceScale: configuration.sampler.guidance,
       batchCount: batchCount)
-    let starts = stride(from: 0, to: count, by: batchCount).enumerated()
-      .filter { $0.offset % communicator.size == communicator.rank }.map(\.element)
+    let starts = ScoreTable.starts(imageCount: count, batchCount: batchCount, communicator)
     begin(label, of: starts.count)
 
     // Grids show the trained reward alone.
     let scorer = isChecked ? try WeightedReward(reward.terms + heldOut) : reward
-    // The rewards, and below them each term's scores.
-    var table = [Double](repeating: 0, count: count * (1 + scorer.terms.count))
+    var table = ScoreTable(of: scorer, imageCount: count)
     var missingCount = 0
     var pixels: [UInt8] = []
     let side = policy.model.imageSide
@@ -135,11 +125,7 @@ extension Trainer {
       for (start, scores) in zip(starts, found) {
         guard let scores else { continue }
         missingCount += scores.sums.count { $0 == nil }
-        let rows = [scores.sums] + scores.components.map { $0.map(\.value) }
-        for (row, values) in rows.enumerated() {
-          table.replaceSubrange(
-            row * count + start..<row * count + start + values.count, with: values.withNaN)
-        }
+        table.fill(from: start, with: scores)
       }
     }
     // What was drawn so far is drawn again when the run goes on.
@@ -148,20 +134,15 @@ extension Trainer {
         missingScores, count: missingCount, of: count, in: "the evaluation \(label)")
     }
     try checkIn()
-    // Every element has one owner and is 0 elsewhere, so the sums are exact.
-    try communicator.allReduce(&table, by: .sum)
+    try table.join(communicator)
+    // Here too every element has one owner.
     try communicator.allReduce(&pixels, by: .sum)
     let images = (0..<shownCount).map {
       Image(
         width: side, height: side,
         pixels: Array(pixels[$0 * imageByteCount..<($0 + 1) * imageByteCount]))
     }
-    let rows = (0...scorer.terms.count).map {
-      [Double?](withNaN: table[$0 * count..<($0 + 1) * count])
-    }
-    return DrawnSet(
-      rewards: rows[0], components: Array(rows[1...]), names: scorer.terms.map(\.reward.name),
-      shown: images)
+    return DrawnSet(scores: table, shown: images)
   }
 
   /// Writes a grid of images with their rewards and prompts, on rank 0.
@@ -170,12 +151,13 @@ extension Trainer {
   ) throws {
     guard let folder, !drawn.shown.isEmpty else { return }
     let entries = set.file.entries
+    let rewards = drawn.scores.sums
     let epoch = phase == .during ? String(format: "-%06d", state.epoch) : ""
     let name = "\(phase.rawValue)\(epoch)-\(set.name)"
     let cells = drawn.shown.enumerated().map { index, image in
       ImageGrid.Cell(
         image: image.thumbnail(),
-        caption: (drawn.rewards[index].map { String(format: "%.2f ", $0) } ?? "no score ")
+        caption: (rewards[index].map { String(format: "%.2f ", $0) } ?? "no score ")
           + entries[index % entries.count].text)
     }
     let scale = policy.model.imageSide < 128 ? 2 : 1
@@ -197,7 +179,7 @@ extension Trainer {
           epoch: state.epoch, step: state.step, set: result.set, reward: result.reward,
           components: (result.rewards ?? [:]).mapValues { JSONNumber(wrappedValue: $0.mean) },
           count: result.count,
-          missingScores: drawn.rewards.count { $0 == nil },
+          missingScores: drawn.scores.sums.count { $0 == nil },
           standardError: result.standardError, phase: phase)))
     display?.endEvaluation(
       phase, set: result.set, reward: result.reward, standardError: result.standardError,
