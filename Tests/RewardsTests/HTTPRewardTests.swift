@@ -85,10 +85,23 @@ import Testing
   }
 
   @Test func aRedirectionIsNotFollowed() throws {
-    let before = try TestServer.shared.count("/ok")
-    _ = try reward("/redirect").score(["1"])
-    #expect(try TestServer.shared.count("/ok") >= before)
-    #expect(try reward("/redirect").score(["1"])[0].value == nil)
+    #expect(try reward("/redirect/once", retries: 2).score(["1"])[0].value == nil)
+    #expect(try TestServer.shared.count("/ok/redirected") == 0)
+    // The same place would say the same; another one may not.
+    #expect(try TestServer.shared.count("/redirect/once") == 1)
+    #expect(try reward("/redirect/a", "/ok/b", retries: 2).score(["1"])[0].value == 1)
+  }
+
+  @Test func whatAServiceRefusesSaysNothingOfOtherRequests() throws {
+    let reward = try reward("/picky/a", batchSize: 1, retries: 2)
+    for _ in 0..<10 {
+      let scores = try reward.score(["-1"])
+      #expect(
+        reason(scores)
+          == "the service at /picky/a must answer with status 200, got 400: no such prompt")
+    }
+    #expect(try TestServer.shared.count("/picky/a") == 10)
+    #expect(try reward.score(["5"]) == [.value(5)])
   }
 
   @Test func anAnswerThatSaysWhyIsNoFailure() throws {

@@ -93,9 +93,11 @@ final class TestServer: Sendable {
         def bomb(self, request, scores):
             self.answer(gzip.compress(b" " * 50_000_000), headers={"Content-Encoding": "gzip"})
         def redirect(self, request, scores):
-            self.answer("", 307, {"Location": "/ok"})
+            self.answer("", 307, {"Location": "/ok/redirected"})
         def error(self, request, scores): self.answer("<h1>broken</h1>", 500)
         def bad(self, request, scores): self.answer("no such prompt", 400)
+        def picky(self, request, scores):
+            self.answer(*(("no such prompt", 400) if "-1" in request["prompts"] else (scores,)))
         def secret(self, request, scores):
             self.answer("you sent " + str(self.headers["Authorization"]), 401)
         def authorized(self, request, scores):

@@ -9,7 +9,8 @@ import Foundation
 ///
 /// Redirections are not followed, and of the answer only so many bytes are taken. A status of 408, 429
 /// or from 500 on, a connection that fails and an answer that breaks the protocol are tried again,
-/// where there are several places at another one; any other status is not.
+/// where there are several places at another one; any other status is not, but a redirection where
+/// another place may do better.
 public struct HTTPSettings: Sendable, Equatable {
   /// Where the service is asked: of several, where the fewest requests are under way.
   public var urls: [URL]
@@ -113,7 +114,9 @@ struct HTTPChannel: ScoringChannel {
     switch status {
     case 200: return
     case 300..<400:
-      throw ServiceFailure("must answer with status 200, got a redirection, status \(status)")
+      throw ServiceFailure(
+        "must answer with status 200, got a redirection, status \(status)",
+        mayRetry: settings.urls.count > 1)
     default:
       throw ServiceFailure(
         "must answer with status 200, got \(status): \(body.shown)",

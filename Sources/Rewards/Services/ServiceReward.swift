@@ -17,7 +17,7 @@ protocol ScoringChannel {
 
 /// A reward that others give: pictures go out in requests, several beside each other, and what fails
 /// is tried again a limited number of times. Then its scores are missing, with the reason; requests
-/// that fail one after another, none in between that goes well, are an error.
+/// that fail one after another, none in between that is answered, are an error.
 public final class ServiceReward: PaidReward {
   /// How a service is asked.
   public struct Limits: Sendable, Equatable {
@@ -83,7 +83,7 @@ private final class ScoringPool: Sendable {
   private struct State {
     var jobs: [Job] = []
     var isClosed = false
-    /// Requests that failed since one went well.
+    /// Requests that failed since one was answered, be it with a refusal.
     var failureCount = 0
     /// Requests so far, which tell one wait from another.
     var requestCount: UInt64 = 0
@@ -175,7 +175,11 @@ private final class ScoringPool: Sendable {
         return scores
       } catch {
         reason = "\(channel.place) \(error.reason)"
-        if !error.mayRetry { break }
+        guard error.mayRetry else {
+          // It is there, and refuses this request: that says nothing of others.
+          state.withLock { $0.failureCount = 0 }
+          return job.request.images.map { _ in .missing(reason: reason) }
+        }
       }
     }
     try noteFailure(reason)
