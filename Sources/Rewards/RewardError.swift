@@ -16,8 +16,6 @@ public enum RewardError: Error, Equatable, Sendable {
   case noProgram(reward: String, program: String)
   /// The environment variable that a reward takes a secret from is not set.
   case noVariable(reward: String, variable: String)
-  /// Request after request failed, and none went well in between.
-  case serviceFailed(reward: String, requestCount: Int, reason: String)
 }
 
 extension RewardError: CustomStringConvertible {
@@ -45,8 +43,6 @@ extension RewardError: CustomStringConvertible {
     case .noVariable(let reward, let variable):
       "reward \(reward) expects a header's value in the environment variable \(variable), which is "
         + "empty or no such value: set it, and name it in cluster.environment for ranks on other hosts"
-    case .serviceFailed(let reward, let requestCount, let reason):
-      "reward \(reward): \(requestCount) requests in a row failed, the last because \(reason)"
     }
   }
 }

@@ -261,16 +261,54 @@ import Testing
     #expect(try reward.score(["a"])[0].missingReason == "the program gave no answer within 1 s")
   }
 
-  @Test func requestsThatFailOneAfterAnotherAreAnError() throws {
-    let reward = try TestProgram("asked(); sys.exit(9)").reward()
-    for _ in 0..<3 { #expect(try reward.score(["a"])[0].value == nil) }
-    let error = #expect(throws: RewardError.self) { try reward.score(["a"]) }
+  /// Ends when it is asked, where `folder/dead` is, and notes each start there.
+  private func mortal(_ folder: URL) -> TestProgram {
+    TestProgram(
+      """
+      open("\(folder.path)/starts", "a").write("x")
+      while True:
+        request = asked()
+        if os.path.exists("\(folder.path)/dead"): sys.exit(9)
+        say({"id": request["id"], "scores": [1]})
+      """)
+  }
+
+  @Test func whoFailsAtEveryRequestIsLeftAloneUntilOneAttemptGoesWell() throws {
+    try withTemporaryFolder { folder in
+      let (dead, starts) = (folder.appending(path: "dead"), folder.appending(path: "starts"))
+      func startCount() throws -> Int { try String(contentsOf: starts, encoding: .utf8).count }
+      try Data().write(to: dead)
+      let failure = "the program ended with status 9"
+      let reward = try mortal(folder).reward(retries: 1, pause: 1.5)
+      for _ in 0..<4 { #expect(try reward.score(["a"]) == [.missing(reason: failure)]) }
+      #expect(try startCount() == 8)
+      let start = ContinuousClock.now
+      for _ in 0..<100 {
+        #expect(
+          try reward.score(["a"]) == [
+            .missing(reason: "not asked: 4 requests in a row failed, the last because \(failure)")
+          ])
+      }
+      #expect((ContinuousClock.now - start) / .seconds(1) < 1)
+      #expect(try startCount() == 8)
+      // After a while one request is tried, once.
+      usleep(1_600_000)
+      #expect(try reward.score(["a"]) == [.missing(reason: failure)])
+      #expect(
+        try reward.score(["a"])[0].missingReason?.hasPrefix("not asked: 5 requests") == true)
+      #expect(try startCount() == 9)
+      try FileManager.default.removeItem(at: dead)
+      usleep(1_600_000)
+      for _ in 0..<5 { #expect(try reward.score(["a"]) == [.value(1)]) }
+      #expect(try startCount() == 10)
+    }
+  }
+
+  @Test func aTrialAsksOnWhateverFails() throws {
+    let reward = try TestProgram("asked(); sys.exit(9)").reward(batchSize: 1, pause: nil)
     #expect(
-      error?.description
-        == "reward pick: 4 requests in a row failed, the last because the program ended with status 9"
-    )
-    // And from then on nothing is tried.
-    #expect(throws: RewardError.self) { try reward.score(["a"]) }
+      try reward.score((0..<8).map { "\($0)" })
+        == Array(repeating: .missing(reason: "the program ended with status 9"), count: 8))
   }
 
   @Test func requestsThatFailNowAndThenAreNoError() throws {

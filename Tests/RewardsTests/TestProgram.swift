@@ -37,13 +37,14 @@ struct TestProgram {
 
   /// A reward that asks it.
   func reward(
-    batchSize: Int = 4, parallel: Int = 1, retries: Int = 0, timeout: Double = 30,
+    batchSize: Int = 4, parallel: Int = 1, retries: Int = 0, pause: Double? = 30,
+    timeout: Double = 30,
     startTimeout: Double = 0, sendsPaths: Bool = false,
     passOn: @escaping @Sendable (String) -> Void = { _ in }
   ) throws -> ServiceReward {
     try ServiceReward(
       name: "pick", identity: "test",
-      limits: .init(batchSize: batchSize, parallel: parallel, retries: retries),
+      limits: .init(batchSize: batchSize, parallel: parallel, retries: retries, pause: pause),
       command: CommandSettings(
         program: ["python3", "-c", text], timeout: timeout, startTimeout: startTimeout,
         sendsPaths: sendsPaths), passOn: passOn)

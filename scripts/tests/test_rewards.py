@@ -144,16 +144,38 @@ class CommandTests(unittest.TestCase):
             self.assertEqual(step["components"].keys(), {"pick"})
             self.assertAlmostEqual(step["components"]["pick"], step["rewardMean"], places=12)
 
-    def test_a_program_that_dies_each_time_ends_the_run_with_its_last_words(self):
+    def test_a_program_that_dies_each_time_ends_the_run_with_a_checkpoint_and_its_last_words(self):
         log, die = f"{self.scratch}/die.log", Path(self.scratch, "die.flag")
         die.touch()
         run = self.run_of(
-            "die", log, "die", die, retries=1, more={"scoring.maxMissingFraction": 0.9})
-        self.assertEqual(run.wait(), 1)
-        self.assertIn(
-            "reward pick: 4 requests in a row failed, the last because the program ended with status "
-            "7; its last words: the model is gone", run.text())
+            "die", log, "die", die, ranks=2, retries=1, more={"scoring.maxMissingFraction": 0.9})
+        self.assertEqual(run.wait(), 1, run.text())
+        self.assertRegex(
+            run.text(),
+            r"of 32 images of epoch 1 have no score; rank 0: pick: the program ended with status 7; "
+            r"its last words: the model is gone, and \d+ more; rank 1: .*; "
+            r"scoring.maxMissingFraction allows 0.9 of them")
         self.assertIn("reward pick: the model is gone\n", run.text())
+        self.assertEqual(runs.committed_steps(run.output), [0])
+        # Four requests of a prompt on each rank, each tried twice.
+        self.assertLessEqual(len(asked(log)), 2 * 4 * 2 * 4)
+        die.unlink()
+        self.run_of(
+            "die", log, "die", die, ranks=2, retries=1, arguments=("--resume", "latest")).finish()
+
+    def test_a_run_goes_on_without_a_program_that_dies_where_it_may(self):
+        log, die = f"{self.scratch}/go-on.log", Path(self.scratch, "go-on.flag")
+        # One image in six has a score before the program dies for good.
+        wanted = {
+            "method.promptsPerEpoch": 24, "scoring.maxMissingFraction": 0.9,
+            "scoring.parallelPrompts": 1, "run.epochs": 1}
+        run = self.run_of("go-on", log, "die", die, "sleep", "0.1", retries=0, more=wanted)
+        wait_until(lambda: Path(log).exists() and len(asked(log)) >= 16)
+        die.touch()
+        run.finish()
+        self.assertRegex(run.text(), r"\d+ of 96 images of epoch 1 have no score; pick: the program")
+        # Its scores before, four requests that failed, and nothing after them.
+        self.assertLess(len(asked(log)), 96)
 
     def test_a_program_that_is_not_there_is_refused(self):
         run = runs.Run(
@@ -195,7 +217,11 @@ class CommandTests(unittest.TestCase):
         self.assertEqual(status, 1)
         self.assertIn(
             "mistake: the program ended with status 7; its last words: the model is gone", text)
-        # Nothing is tried again, so each request fails once.
+        # Nothing is tried again, so each request fails once, and none is left out.
+        self.assertEqual(len(asked(log)), 16)
+        log = f"{self.scratch}/check-die-often.log"
+        status, text = self.check(log, "die", die, batchSize=1)
+        self.assertEqual((status, text.count("mistake: ")), (1, 1), text)
         self.assertEqual(len(asked(log)), 16)
         status, text = self.check(f"{self.scratch}/check-lack.log", "lack", die)
         self.assertEqual(status, 0, text)

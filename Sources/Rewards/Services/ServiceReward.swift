@@ -16,8 +16,9 @@ protocol ScoringChannel {
 }
 
 /// A reward that others give: pictures go out in requests, several beside each other, and what fails
-/// is tried again a limited number of times. Then its scores are missing, with the reason; requests
-/// that fail one after another, none in between that is answered, are an error.
+/// is tried again a limited number of times. Then its scores are missing, with the reason. Where
+/// request after request fails, none in between that is answered, the service is left alone: scores
+/// are missing at once, and now and then one request is tried, once, to see whether it is back.
 public final class ServiceReward: PaidReward {
   /// How a service is asked.
   public struct Limits: Sendable, Equatable {
@@ -27,12 +28,15 @@ public final class ServiceReward: PaidReward {
     public var parallel: Int
     /// Further attempts at a request that failed.
     public var retries: Int
+    /// Seconds for which a service is left alone that fails at every request; `nil`: it is asked on.
+    public var pause: Double?
 
     /// Limits of a service.
-    public init(batchSize: Int, parallel: Int, retries: Int) {
+    public init(batchSize: Int, parallel: Int, retries: Int, pause: Double? = 30) {
       self.batchSize = batchSize
       self.parallel = parallel
       self.retries = retries
+      self.pause = pause
     }
   }
 
@@ -58,7 +62,7 @@ public final class ServiceReward: PaidReward {
 
   /// A score for each picture; each answer is told as it comes.
   ///
-  /// - Throws: `RewardError`.
+  /// - Throws: `RewardError.promptCount`.
   public func score(
     _ images: [Image], prompts: [String],
     onAnswer: @escaping @Sendable (Range<Int>, [Score], _ seconds: Double) -> Void
@@ -74,7 +78,7 @@ public final class ServiceReward: PaidReward {
       ) { onAnswer(indices, $0, $1) }
     }
     // All are waited for, so that nothing of this call goes on after it.
-    return try answers.map { $0.wait() }.flatMap { try $0.get() }
+    return answers.flatMap { $0.wait() }
   }
 }
 
@@ -87,8 +91,10 @@ private final class ScoringPool: Sendable {
     var failureCount = 0
     /// Requests so far, which tell one wait from another.
     var requestCount: UInt64 = 0
-    /// Set by the first failure that is the run's.
-    var error: RewardError?
+    /// Why the last of them failed.
+    var lastReason = ""
+    /// Until when the service is left alone.
+    var pauseEnd = ContinuousClock.now
   }
 
   private struct Job {
@@ -97,20 +103,18 @@ private final class ScoringPool: Sendable {
     let answer: PendingAnswer
   }
 
-  private let name: String
   private let limits: ServiceReward.Limits
   private let state = Mutex(State())
   private let available = DispatchSemaphore(value: 0)
   private let running = DispatchGroup()
 
-  /// Requests in a row that may fail, each after all its attempts.
+  /// Requests in a row that may fail, each after all its attempts, before the service is left alone.
   private var failureLimit: Int { 2 + limits.parallel }
 
   init(
     name: String, limits: ServiceReward.Limits,
     makeChannel: @escaping @Sendable (Int) -> any ScoringChannel
   ) {
-    self.name = name
     self.limits = limits
     for index in 0..<limits.parallel {
       running.enter()
@@ -142,7 +146,7 @@ private final class ScoringPool: Sendable {
 
   private func work(over channel: consuming any ScoringChannel) {
     while let job = next() {
-      job.answer.set(Result { try scores(of: job, over: &channel) })
+      job.answer.set(scores(of: job, over: &channel))
     }
   }
 
@@ -157,14 +161,18 @@ private final class ScoringPool: Sendable {
 
   private func scores(
     of job: Job, over channel: inout any ScoringChannel
-  ) throws(RewardError) -> [Score] {
-    if let error = state.withLock(\.error) { throw error }
-    let key = state.withLock { state in
-      state.requestCount += 1
-      return state.requestCount
+  ) -> [Score] {
+    func missing(_ reason: String) -> [Score] {
+      job.request.images.map { _ in .missing(reason: reason) }
+    }
+    let key: UInt64
+    let attemptCount: Int
+    switch begin() {
+    case .leaveAlone(let reason): return missing(reason)
+    case .ask(let request, let count): (key, attemptCount) = (request, count)
     }
     var reason = ""
-    for attempt in 0...limits.retries {
+    for attempt in 0..<attemptCount {
       if attempt > 0 { wait(seconds: backOff(attempt: attempt, key: key)) }
       if isClosed { break }
       let start = ContinuousClock.now
@@ -178,24 +186,43 @@ private final class ScoringPool: Sendable {
         guard error.mayRetry else {
           // It is there, and refuses this request: that says nothing of others.
           state.withLock { $0.failureCount = 0 }
-          return job.request.images.map { _ in .missing(reason: reason) }
+          return missing(reason)
         }
       }
     }
-    try noteFailure(reason)
-    return job.request.images.map { _ in .missing(reason: reason) }
+    noteFailure(reason)
+    return missing(reason)
   }
 
-  private func noteFailure(_ reason: String) throws(RewardError) {
-    let error = state.withLock { state -> RewardError? in
-      state.failureCount += 1
-      if state.failureCount > failureLimit, state.error == nil {
-        state.error = .serviceFailed(
-          reward: name, requestCount: state.failureCount, reason: reason)
+  private enum Beginning {
+    case ask(key: UInt64, attemptCount: Int)
+    case leaveAlone(reason: String)
+  }
+
+  /// What becomes of the next request.
+  private func begin() -> Beginning {
+    state.withLock { state in
+      state.requestCount += 1
+      guard let pause = limits.pause, state.failureCount > failureLimit else {
+        return .ask(key: state.requestCount, attemptCount: limits.retries + 1)
       }
-      return state.error
+      guard ContinuousClock.now >= state.pauseEnd else {
+        return .leaveAlone(
+          reason: "not asked: \(state.failureCount) requests in a row failed, the last because "
+            + state.lastReason)
+      }
+      // The others go on without a score while this one sees whether the service is back.
+      state.pauseEnd = .now + .seconds(pause)
+      return .ask(key: state.requestCount, attemptCount: 1)
     }
-    if let error { throw error }
+  }
+
+  private func noteFailure(_ reason: String) {
+    state.withLock { state in
+      state.failureCount += 1
+      state.lastReason = reason
+      state.pauseEnd = .now + .seconds(limits.pause ?? 0)
+    }
   }
 
   private func wait(seconds: Double) {
@@ -221,18 +248,18 @@ func backOff(attempt: Int, key: UInt64) -> Double {
 
 /// An answer that is still to come.
 private final class PendingAnswer: Sendable {
-  private let result = Mutex<Result<[Score], any Error>?>(nil)
+  private let scores = Mutex<[Score]?>(nil)
   private let isThere = DispatchSemaphore(value: 0)
 
-  func set(_ answer: Result<[Score], any Error>) {
-    result.withLock { $0 = answer }
+  func set(_ answer: [Score]) {
+    scores.withLock { $0 = answer }
     isThere.signal()
   }
 
-  func wait() -> Result<[Score], any Error> {
+  func wait() -> [Score] {
     isThere.wait()
-    guard let answer = result.withLock({ $0 }) else {
-      preconditionFailure("an answer that is there has a result")
+    guard let answer = scores.withLock({ $0 }) else {
+      preconditionFailure("an answer that is there has scores")
     }
     return answer
   }

@@ -50,14 +50,12 @@ public struct RewardCheck: Sendable {
     name = setting.name
     kind = setting.kind.rawValue
     weight = setting.weight
-    var setting = setting
-    setting.retries = 0
     let answers = Mutex<[(indices: Range<Int>, seconds: Double)]>([])
     var rounds: [[Score]] = []
     var mistakes: [String] = []
     var roundSeconds = 0.0
     do {
-      let reward = try RewardRegistry.reward([setting], on: .cpu)
+      let reward = try RewardRegistry.reward([setting], on: .cpu, isTrial: true)
       for prompt in Set(prompts).sorted() { try reward.check(prompt: prompt) }
       for _ in 0..<2 {
         let start = ContinuousClock.now

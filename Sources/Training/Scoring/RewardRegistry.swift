@@ -8,12 +8,15 @@ import Torch
 enum RewardRegistry {
   /// The weighted sum of them.
   ///
-  /// - Parameter device: Where those compute that are networks.
+  /// - Parameters:
+  ///   - device: Where those compute that are networks.
+  ///   - isTrial: Whether services are asked on, and once each time, whatever fails.
   /// - Throws: `RewardError`, and what their kinds throw.
-  static func reward(_ terms: [RunConfiguration.Reward], on device: Device) throws
-    -> WeightedReward
-  {
-    try WeightedReward(terms.map { .init(try reward($0, on: device), weight: $0.weight) })
+  static func reward(
+    _ terms: [RunConfiguration.Reward], on device: Device, isTrial: Bool = false
+  ) throws -> WeightedReward {
+    try WeightedReward(
+      terms.map { .init(try reward($0, on: device, isTrial: isTrial), weight: $0.weight) })
   }
 
   /// Rewards that are only watched.
@@ -25,9 +28,12 @@ enum RewardRegistry {
     try terms.map { .init(try reward($0, on: device), weight: 0) }
   }
 
-  private static func reward(_ term: RunConfiguration.Reward, on device: Device) throws
-    -> any Reward
-  {
+  private static func reward(
+    _ term: RunConfiguration.Reward, on device: Device, isTrial: Bool = false
+  ) throws -> any Reward {
+    var limits = ServiceReward.Limits(
+      batchSize: term.batchSize, parallel: term.parallel, retries: term.retries)
+    if isTrial { (limits.retries, limits.pause) = (0, nil) }
     func similarity(_ kind: CLIPSimilarityReward.Kind) throws -> any Reward {
       try CLIPSimilarityReward(
         kind, name: term.name, folder: term.model, device: device,
@@ -50,23 +56,16 @@ enum RewardRegistry {
         name: term.name, path: term.path, device: device, batchSize: term.batchSize)
     case .command:
       try ServiceReward(
-        name: term.name, identity: term.identity, limits: ServiceReward.Limits(term),
+        name: term.name, identity: term.identity, limits: limits,
         command: CommandSettings(
           program: term.program, timeout: term.timeout, startTimeout: term.startTimeout,
           sendsPaths: term.images == .paths))
     case .http:
       try ServiceReward(
-        name: term.name, identity: term.identity, limits: ServiceReward.Limits(term),
+        name: term.name, identity: term.identity, limits: limits,
         http: HTTPSettings(
           urls: term.urls.compactMap(URL.init(string:)), timeout: term.timeout,
           maxResponseBytes: term.maxResponseBytes, authorizationFrom: term.authorizationFrom))
     }
-  }
-}
-
-extension ServiceReward.Limits {
-  fileprivate init(_ reward: RunConfiguration.Reward) {
-    self.init(
-      batchSize: reward.batchSize, parallel: reward.parallel, retries: reward.retries)
   }
 }
