@@ -87,12 +87,14 @@ public struct CLIPImageProcessor: Sendable, Equatable {
   }
 
   /// What the network takes: [B, 3, H, W] in float32 on the CPU.
+  ///
+  /// - Throws: `ImageError.tooThin`.
   public func pixels(of images: [Image]) throws -> Tensor {
     let values = levelValues
     let area = cropHeight * cropWidth
     var samples = [Float](repeating: 0, count: images.count * 3 * area)
     for (index, image) in images.enumerated() {
-      let levels = cropped(resized(image)).pixels
+      let levels = cropped(try resized(image)).pixels
       for channel in 0..<3 {
         let start = (index * 3 + channel) * area
         for pixel in 0..<area {
@@ -113,13 +115,17 @@ public struct CLIPImageProcessor: Sendable, Equatable {
     }
   }
 
-  private func resized(_ image: Image) -> Image {
+  private func resized(_ image: Image) throws -> Image {
     switch size {
     case .exactly(let height, let width): return image.resized(width: width, height: height)
     case .shortestEdge(let side):
       let (short, long) = (min(image.width, image.height), max(image.width, image.height))
       // As Python computes it, in double precision and cut off.
       let other = Int(Double(side * long) / Double(short))
+      guard side * other <= Image.pixelLimit else {
+        throw ImageError.tooThin(
+          width: image.width, height: image.height, side: side, pixelLimit: Image.pixelLimit)
+      }
       return image.width <= image.height
         ? image.resized(width: side, height: other) : image.resized(width: other, height: side)
     }

@@ -4,6 +4,8 @@ public enum ImageError: Error, Equatable, Sendable {
   case undecodable(byteCount: Int, reason: String)
   /// The picture has more pixels than are decoded or encoded.
   case tooLarge(width: Int, height: Int, pixelLimit: Int)
+  /// Resized to a shorter side of `side` pixels, the picture would have more than so many.
+  case tooThin(width: Int, height: Int, side: Int, pixelLimit: Int)
   /// The picture could not be encoded; `reason` is libpng's or TurboJPEG's own.
   case unencodable(width: Int, height: Int, reason: String)
   /// The file could not be written; `reason` is the file system's.
@@ -19,6 +21,9 @@ extension ImageError: CustomStringConvertible {
         + "check that the file is complete and really a PNG"
     case .tooLarge(let width, let height, let pixelLimit):
       "expected a picture of at most \(pixelLimit) pixels, got \(width)x\(height): scale it down"
+    case .tooThin(let width, let height, let side, let pixelLimit):
+      "expected a picture of at most \(pixelLimit) pixels where its shorter side has \(side), got "
+        + "\(width)x\(height): crop it"
     case .unencodable(let width, let height, let reason):
       "the picture of \(width)x\(height) could not be encoded (\(reason))"
     case .unwritable(let path, let reason):

@@ -45,6 +45,35 @@ import TorchNN
     }
   }
 
+  @Test func aPictureThatWouldBecomeTooLargeIsRefused() throws {
+    let thin = Image(width: 1, height: 1_000_000, pixels: Array(repeating: 7, count: 3_000_000))
+    let error = #expect(throws: ImageError.self) {
+      try similarity(.clipScore, "legacy").score([thin], prompts: ["red"])
+    }
+    #expect(
+      error?.description
+        == "expected a picture of at most 16777216 pixels where its shorter side has 20, got "
+        + "1x1000000: crop it")
+  }
+
+  @Test func whatIsNoNumberIsMissing() throws {
+    #expect(
+      [1, .nan, -.infinity].scores == [
+        .value(1), .missing(reason: "its network computed nan"),
+        .missing(reason: "its network computed -inf"),
+      ])
+    try withTemporaryFolder { folder in
+      // The last number of the head becomes none.
+      let head = folder.appending(path: "head.safetensors")
+      try
+        (Data(contentsOf: URL(filePath: path("legacy-linear.safetensors"))).dropLast(4)
+        + [0, 0, 0xC0, 0x7F]).write(to: head)
+      let reward = try AestheticReward(folder: path("legacy"), head: head.path, batchSize: 2)
+      let scores = try reward.score(GoldenPictures().images, prompts: Self.prompts)
+      #expect(scores.allSatisfy { $0 == .missing(reason: "its network computed nan") })
+    }
+  }
+
   /// bfloat16 has 8 bits of precision, float16 has 11; the networks are two layers deep.
   @Test(
     arguments: CLIPSimilarityReward.Kind.allCases, [(DType.float16, 5e-3), (.bfloat16, 4e-2)])

@@ -32,6 +32,13 @@ import TorchNN
     #expect(zip(found, [deviation, 0]).allSatisfy { abs($0 - $1) < 1e-6 })
   }
 
+  @Test func whatIsNoNumberIsMissing() throws {
+    let reward = try TorchScriptReward(path: path("hollow"), batchSize: 2)
+    let scores = try reward.score(images, prompts: ["a", "b"])
+    #expect(scores[0].value.map { abs($0 - 0.2) < 1e-6 } == true)
+    #expect(scores[1] == .missing(reason: "its network computed nan"))
+  }
+
   @Test func channelsRowsAndColumnsAreWhereTheyBelong() throws {
     let wide = Image(width: 3, height: 1, pixels: [255, 0, 0, 255, 0, 0, 255, 0, 0])
     let reward = try TorchScriptReward(path: path("maps"), batchSize: 1)

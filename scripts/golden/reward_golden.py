@@ -193,6 +193,12 @@ class Contrast(torch.nn.Module):
         return images.std(dim=[1, 2, 3])
 
 
+class Hollow(torch.nn.Module):
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        means = images.mean(dim=[1, 2, 3])
+        return torch.where(means < 0.5, means, float("nan"))
+
+
 class Length(torch.nn.Module):
     def forward(self, images: torch.Tensor, prompts: List[str], scale: float = 2.0) -> torch.Tensor:
         for prompt in prompts:
@@ -229,7 +235,7 @@ def main():
         save(name, model, options, tokenizer, processor)
         with torch.no_grad():
             score_golden(name, model, tokenizer, processor)
-    for module in [Contrast, Length, Maps, Number, Pair]:
+    for module in [Contrast, Hollow, Length, Maps, Number, Pair]:
         torch.jit.script(module()).save(REWARDS / f"{module.__name__.lower()}.pt")
     versions = dict(
         transformers=transformers.__version__, torch=torch.__version__, pillow=PIL.__version__,

@@ -51,7 +51,7 @@ public final class AestheticReward: Reward {
       try withoutGradient {
         try images.batches(of: batchSize).flatMap { batch in
           let features = try networks.clip.embeddings(of: Array(images[batch]))
-          return try networks.head(features).values(as: Double.self).map(Score.value)
+          return try networks.head(features).values(as: Double.self).scores
         }
       }
     }

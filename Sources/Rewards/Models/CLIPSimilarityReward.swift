@@ -75,7 +75,7 @@ public final class CLIPSimilarityReward: Reward {
         return try images.batches(of: batchSize).flatMap { batch in
           let features = try Self.features(of: Array(images[batch]), kind, model)
           let cosines = try (features * textFeatures.selecting(Array(rows[batch]))).sum(axes: [1])
-          return try cosines.values(as: Double.self).map { Score.value(scale * $0) }
+          return try cosines.values(as: Double.self).map { scale * $0 }.scores
         }
       }
     }

@@ -10,6 +10,13 @@ extension Reward {
   }
 }
 
+extension [Double] {
+  /// What a network computed, as scores: half precision has no numbers for what is very large.
+  var scores: [Score] {
+    map { $0.isFinite ? .value($0) : .missing(reason: "its network computed \($0)") }
+  }
+}
+
 extension Array {
   /// The indices in runs of `size`, of which the last may be shorter.
   func batches(of size: Int) -> [Range<Int>] {

@@ -51,7 +51,7 @@ public final class TorchScriptReward: Reward {
               "\(path): forward must return one score for each of \(batch.count) images, "
                 + "[\(batch.count)], it returned \(scores.shape)")
           }
-          return try scores.values(as: Double.self).map(Score.value)
+          return try scores.values(as: Double.self).scores
         }
       }
     }
