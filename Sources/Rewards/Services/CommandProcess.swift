@@ -128,7 +128,8 @@ final class CommandProcess {
     to request: Data, byteLimit: Int, seconds: Double, isClosed: () -> Bool
   ) throws(ServiceFailure) -> Data {
     let deadline = ContinuousClock.now + .seconds(seconds)
-    var rest = request + [UInt8(ascii: "\n")]
+    let line = request + [UInt8(ascii: "\n")]
+    var writtenCount = 0
     var answer = Data()
     errorLineCount = 0
     try refuseUnasked()
@@ -141,12 +142,12 @@ final class CommandProcess {
       var polled = [
         pollfd(fd: output, events: Int16(POLLIN), revents: 0),
         pollfd(fd: isErrorsOpen ? errors : -1, events: Int16(POLLIN), revents: 0),
-        pollfd(fd: rest.isEmpty ? -1 : input, events: Int16(POLLOUT), revents: 0),
+        pollfd(fd: writtenCount == line.count ? -1 : input, events: Int16(POLLOUT), revents: 0),
       ]
       // Woken now and then to see whether anybody still waits.
       _ = poll(&polled, 3, CInt(min(100, left * 1000 + 1)))
       if polled[1].revents != 0 { drainErrors() }
-      if polled[2].revents != 0 { try write(&rest) }
+      if polled[2].revents != 0 { try write(line, from: &writtenCount) }
       guard polled[0].revents != 0, let bytes = read(output, upTo: 65_536) else { continue }
       guard !bytes.isEmpty else { throw ServiceFailure(endInWords + lastWords) }
       answer += bytes
@@ -156,7 +157,7 @@ final class CommandProcess {
             "must answer a request with one line, got more: \(answer[(place + 1)...].shown)")
         }
         // Before all of the request was read it cannot be the answer.
-        guard rest.isEmpty else {
+        guard writtenCount == line.count else {
           throw ServiceFailure("answered before it had read the request: \(answer.shown)")
         }
         return answer[..<place]
@@ -186,15 +187,16 @@ final class CommandProcess {
     return Data(bytes.prefix(readCount))
   }
 
-  /// Writes what there is room for.
-  private func write(_ rest: inout Data) throws(ServiceFailure) {
-    let count = rest.withUnsafeBytes { bytes in
-      Self.withoutBrokenPipeSignal {
-        Foundation.write(input, bytes.baseAddress, min(bytes.count, 65_536))
+  /// Writes what there is room for of a line, `writtenCount` bytes of which are written.
+  private func write(_ line: Data, from writtenCount: inout Int) throws(ServiceFailure) {
+    let count = line.withUnsafeBytes { bytes in
+      let rest = bytes[writtenCount...].prefix(65_536)
+      return Self.withoutBrokenPipeSignal {
+        Foundation.write(input, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
       }
     }
     if count >= 0 {
-      rest = Data(rest.dropFirst(count))
+      writtenCount += count
     } else if errno != EAGAIN && errno != EINTR {
       // It may be ending, and say why.
       usleep(50_000)
