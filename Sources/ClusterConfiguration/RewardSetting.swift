@@ -83,11 +83,11 @@ struct RewardSetting: Sendable {
       unit: "requests, on each rank", mayChangeOnResume: true,
       "how many at the same time; of a program as many copies run"),
     RewardSetting(
-      "timeout", \.timeout, .above(0), of: [.command, .http], unit: "seconds",
+      "timeout", \.timeout, .seconds(atMost: 1e6), of: [.command, .http], unit: "seconds",
       mayChangeOnResume: true,
       "for an answer; then the attempt has failed"),
     RewardSetting(
-      "startTimeout", \.startTimeout, .atLeast(0), of: [.command], unit: "seconds",
+      "startTimeout", \.startTimeout, .secondsOrNone(atMost: 1e6), of: [.command], unit: "seconds",
       mayChangeOnResume: true, "more of them for the first answer of a program: it may load a model"
     ),
     RewardSetting(

@@ -42,6 +42,16 @@ extension Rule where Value == Double {
     Rule("a number of at least \(bound.yaml)") { $0 >= bound && $0.isFinite }
   }
 
+  /// A time, which a clock can add to another.
+  static func seconds(atMost limit: Double) -> Rule {
+    Rule("a number above 0 and at most \(limit.yaml)") { $0 > 0 && $0 <= limit }
+  }
+
+  /// A time, or 0 for none.
+  static func secondsOrNone(atMost limit: Double) -> Rule {
+    Rule("a number from 0 to \(limit.yaml)") { $0 >= 0 && $0 <= limit }
+  }
+
   /// Above 0 and at most 1.
   static var fractionAboveZero: Rule { Rule("a number in (0, 1]") { $0 > 0 && $0 <= 1 } }
   /// Megabytes of a message.

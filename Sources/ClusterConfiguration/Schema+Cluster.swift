@@ -16,7 +16,7 @@ extension Schema {
       knownAs: ["accelerator"],
       "what the ranks compute on; with cuda each takes the GPU of its local rank"),
     ConfigurationKey(
-      "cluster.timeLimit", \.cluster.timeLimit, .orNull(.above(0)), unit: "seconds",
+      "cluster.timeLimit", \.cluster.timeLimit, .orNull(.seconds(atMost: 1e9)), unit: "seconds",
       mayChangeOnResume: true, knownAs: ["max_time", "time_limit", "walltime"],
       "wall time of a start of the run, which saves and stops before it; null for none"),
     ConfigurationKey(

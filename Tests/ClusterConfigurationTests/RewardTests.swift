@@ -122,7 +122,17 @@ import Testing
       "parralel: 2", "rewards[0].parralel is not a known key; did you mean rewards[0].parallel?"
     ),
     ("parallel: 0", "rewards[0].parallel must be an integer from 1 to 256, got 0"),
-    ("timeout: 0", "rewards[0].timeout must be a number above 0, got 0"),
+    (
+      "timeout: 0", "rewards[0].timeout must be a number above 0 and at most 1000000, got 0"
+    ),
+    (
+      "timeout: 1.0e30",
+      "rewards[0].timeout must be a number above 0 and at most 1000000, got 1.0e+30"
+    ),
+    (
+      "startTimeout: 1.0e30",
+      "rewards[0].startTimeout must be a number from 0 to 1000000, got 1.0e+30"
+    ),
     ("images: jpeg", "rewards[0].images must be base64 or paths, got jpeg"),
     (
       "zebra: 1",
