@@ -12,8 +12,10 @@ struct RewardSetting: Sendable {
   let expectation: String
   let unit: String?
   let explanation: String
-  /// Whether a run may be resumed with another value: no score depends on it.
+  /// Whether a run may be resumed with another value.
   let mayChangeOnResume: Bool
+  /// Whether scores with another value are other scores.
+  let tellsApart: Bool
 
   /// Reads the value of the setting at `key`; `false` where it reported a problem instead.
   let read:
@@ -25,7 +27,7 @@ struct RewardSetting: Sendable {
   init<Value: ConfigurationValue>(
     _ name: String, _ member: WritableKeyPath<Reward, Value> & Sendable, _ rule: Rule<Value>,
     of kinds: [Reward.Kind], unit: String? = nil, mayChangeOnResume: Bool = false,
-    _ explanation: String
+    tellsApart: Bool? = nil, _ explanation: String
   ) {
     self.name = name
     self.kinds = kinds
@@ -33,6 +35,7 @@ struct RewardSetting: Sendable {
     self.unit = unit
     self.explanation = explanation
     self.mayChangeOnResume = mayChangeOnResume
+    self.tellsApart = tellsApart ?? !mayChangeOnResume
     read = { node, key, place, reward, report in
       let value = Value.read(
         node, of: key, expecting: rule.expectation, from: place, into: &report)
@@ -74,6 +77,10 @@ struct RewardSetting: Sendable {
       "authorizationFrom", \.authorizationFrom, .orNull(.variableName), of: [.http],
       mayChangeOnResume: true,
       "environment variable with the value of the header Authorization; null sends none"),
+    RewardSetting(
+      "version", \.version, .orNull(.text), of: [.command, .http], mayChangeOnResume: true,
+      tellsApart: true,
+      "any text: with another one no earlier score is taken from the ledger"),
     RewardSetting(
       "batchSize", \.batchSize, .count,
       of: [.clipScore, .aesthetic, .pickScore, .hpsv2, .torchScript, .command, .http],

@@ -76,6 +76,9 @@ extension Rule where Value == String {
     Rule("a path", complaint: \.complaintAsText)
   }
 
+  /// Any text but none.
+  static var text: Rule { Rule("a text", complaint: \.complaintAsText) }
+
   /// A reward on a set of prompts, as `RunConfiguration.Measure` reads it.
   static var measure: Rule {
     Rule("SET/REWARD, such as unseen/pickscore") { RunConfiguration.Measure($0) != nil }

@@ -71,6 +71,8 @@ extension RunConfiguration {
     public var retries = 2
     /// Where a service is asked, distinct; never empty where it is one.
     public var urls: [String] = []
+    /// What is written here tells a program or a service from what it was before.
+    public var version: String?
     /// The most bytes of an answer; at least 1.
     public var maxResponseBytes = 1_000_000
     /// The environment variable with the value of the header `Authorization`; `nil`: none is sent.
@@ -120,7 +122,7 @@ extension RunConfiguration.Reward.Kind {
 extension RunConfiguration.Reward {
   /// Tells this reward from others: its name, kind and the settings that scores depend on.
   public var identity: String {
-    let settings = kind.settings.filter { !$0.mayChangeOnResume }
+    let settings = kind.settings.filter(\.tellsApart)
     return
       (["name: \(name.yaml)", "kind: \(kind.yaml)"]
       + settings.map { "\($0.name): \($0.yaml(self))" }).joined(separator: ", ")

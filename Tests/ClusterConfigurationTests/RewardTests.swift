@@ -113,7 +113,8 @@ import Testing
     #expect(
       try configuration.yamlValue(of: "rewards")
         == "[{name: pick, kind: command, weight: 2, program: [python3, \"a b.py\"], images: base64, "
-        + "batchSize: 16, parallel: 3, timeout: 1.5, startTimeout: 120, retries: 2}]")
+        + "version: null, batchSize: 16, parallel: 3, timeout: 1.5, startTimeout: 120, retries: 2}]"
+    )
     #expect(try RunConfiguration(yaml: configuration.yaml(), source: "") == configuration)
   }
 
@@ -133,11 +134,12 @@ import Testing
       "startTimeout: 1.0e30",
       "rewards[0].startTimeout must be a number from 0 to 1000000, got 1.0e+30"
     ),
+    ("version: ''", "rewards[0].version must be a text, or null, got an empty text"),
     ("images: jpeg", "rewards[0].images must be base64 or paths, got jpeg"),
     (
       "zebra: 1",
       "rewards[0].zebra is not a known key; a reward of kind command has name, kind, weight, "
-        + "program, images, batchSize, parallel, timeout, startTimeout and retries"
+        + "program, images, version, batchSize, parallel, timeout, startTimeout and retries"
     ),
   ])
   func aSettingKeepsItsRule(_ setting: String, _ message: String) {
@@ -214,6 +216,17 @@ import Testing
     let heavier = try configuration(Self.command.replacing("weight: 2", with: "weight: 3"))
     #expect(heavier.rewards[0].identity == old.rewards[0].identity)
     #expect(heavier.differences(from: old).count == 1)
+  }
+
+  @Test func anotherVersionIsAnotherRewardOfTheSameRun() throws {
+    func configuration(_ version: String) throws -> RunConfiguration {
+      try RunConfiguration(
+        yaml: "rewards: [{name: http, urls: [\"http://a\"], version: \(version)}]", source: "")
+    }
+    let (none, one, two) = try (configuration("null"), configuration("'1'"), configuration("'2'"))
+    #expect(Set([none, one, two].map { $0.rewards[0].identity }).count == 3)
+    #expect(two.differences(from: one).isEmpty && one.differences(from: none).isEmpty)
+    #expect(try RunConfiguration(yaml: one.yaml(), source: "") == one)
   }
 
   @Test func theSchemaHasEverySettingOfEveryKind() {
