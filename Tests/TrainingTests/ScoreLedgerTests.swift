@@ -46,7 +46,10 @@ import Testing
 
   private func ledger(_ folder: String, rank: Int = 0, indexLimit: Int = 100) throws -> ScoreLedger
   {
-    try ScoreLedger(folder: "\(folder)/ledger", rank: rank, indexLimit: indexLimit) { _ in }
+    try ScoreLedger(
+      folder: "\(folder)/ledger", rank: rank, seeds: ScoreSeeds(training: 11, evaluation: 12),
+      indexLimit: indexLimit
+    ) { _ in }
   }
 
   private func scores(
@@ -104,9 +107,50 @@ import Testing
         lines.first.map(String.init) == """
           {"identity":"\(sha256(of: Data("pick 1".utf8)))",\
           "image":"\(sha256(of: Data("1x1\n".utf8) + [3, 1, 2]))","index":0,"position":7,\
-          "prompt":"a","rank":2,"reward":"pick","score":1,"seconds":0.25,"set":"train"}
+          "prompt":"a","rank":2,"reward":"pick","score":1,"seconds":0.25,"seed":11,"set":"train"}
           """)
       #expect(lines.last?.contains(#""reason":"too dark""#) == true)
+      #expect(
+        ScoreSeeds(training: 11, evaluation: 12)[ImagePlace(set: "unseen", position: 0, index: 0)]
+          == 12)
+    }
+  }
+
+  @Test func theNewestOfTwoFilesIsThatOfTheLaterTimeWhateverTheRank() throws {
+    try withScratchFolder { folder in
+      _ = try scores(try ledger(folder), [3], CostlyReward())
+      let name = try names(in: "\(folder)/ledger")[0]
+      let line = try text(of: "\(folder)/ledger/\(name)")
+      let other = line.replacingOccurrences(of: #""score":1,"#, with: #""score":5,"#)
+      try FileManager.default.removeItem(atPath: "\(folder)/ledger/\(name)")
+      try write(Array(other.utf8), to: "\(folder)/ledger/1000-11.jsonl")
+      try write(Array(line.utf8), to: "\(folder)/ledger/2000-2.jsonl")
+      #expect(try scores(try ledger(folder), [3], CostlyReward()) == [1])
+    }
+  }
+
+  @Test func aLineAfterATornOneIsALineOfItsOwn() async {
+    await #expect(processExitsWith: .success) {
+      let folder = NSTemporaryDirectory() + "prdp-ledger-\(getpid())"
+      defer { try? FileManager.default.removeItem(atPath: folder) }
+      let reward = CostlyReward()
+      let tests = ScoreLedgerTests()
+      do {
+        let ledger = try tests.ledger(folder)
+        signal(SIGXFSZ, SIG_IGN)
+        // The disk has room for the first line, and for half of the second.
+        var limit = rlimit()
+        getrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit)
+        limit.rlim_cur = 500
+        setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit)
+        for level in 1...2 { _ = try tests.scores(ledger, [UInt8(level)], reward) }
+        limit.rlim_cur = limit.rlim_max
+        setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit)
+        for level in 3...4 { _ = try tests.scores(ledger, [UInt8(level)], reward) }
+      }
+      // Only what was torn is asked for again.
+      _ = try tests.scores(try tests.ledger(folder), [1, 2, 3, 4], reward)
+      #expect(reward.prompts.count == 5)
     }
   }
 

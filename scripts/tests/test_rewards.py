@@ -79,7 +79,7 @@ class CommandTests(unittest.TestCase):
                 wait_until(lambda: not any(map(is_running, programs)), 10)
                 self.assertLess(len(asked(log)), 64)
 
-                self.run_of(
+                again = self.run_of(
                     f"killed-{ranks}", log, "sleep", "0.05", ranks=ranks, batchSize=2,
                     arguments=("--resume", "latest")).finish()
                 # Each image of the run was asked about, and twice only what was on its way: one
@@ -150,6 +150,7 @@ class CommandTests(unittest.TestCase):
         run = self.run_of(
             "die", log, "die", die, ranks=2, retries=1, more={"scoring.maxMissingFraction": 0.9})
         self.assertEqual(run.wait(), 1, run.text())
+                self.assertRegex(again.text(), r"the ledger holds \d+ scores")
         self.assertRegex(
             run.text(),
             r"of 32 images of epoch 1 have no score; rank 0: pick: the program ended with status 7; "

@@ -4,12 +4,28 @@ import Images
 
 /// Where an image has its place in a run.
 struct ImagePlace: Sendable, Equatable {
+  /// The set of a run's own images.
+  static let trainingSet = "train"
+
   /// `train`, or the evaluation set.
   let set: String
   /// Of the prompt in the run, or of the image in the set.
   let position: Int
   /// Among the images of the position.
   let index: Int
+}
+
+/// What images' noise follows from, beside their places.
+struct ScoreSeeds: Sendable {
+  /// Of the run.
+  let training: Int
+  /// Of its evaluations.
+  let evaluation: Int
+
+  /// The seed of the image at a place.
+  subscript(_ place: ImagePlace) -> Int {
+    place.set == ImagePlace.trainingSet ? training : evaluation
+  }
 }
 
 /// A line of a ledger: what a reward said of an image.
@@ -22,11 +38,12 @@ struct LedgerRecord: Codable, Equatable {
   var prompt: String
   /// Where the image has its place: `train` or an evaluation set.
   var set: String
-  /// Of the prompt in the run, which with `index` and the run's seed keys the noise; or of the image
-  /// in the set.
+  /// Of the prompt in the run, or of the image in the set.
   var position: Int
   /// Among the images of the position.
   var index: Int
+  /// Of the run or of its evaluations: with set, position and index it keys the image's noise.
+  var seed: Int
   /// SHA-256 over the image, see `Image.sha256`.
   var image: String
   /// What the reward said, raw; null for a missing score.

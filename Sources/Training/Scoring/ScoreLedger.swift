@@ -14,10 +14,16 @@ import Synchronization
 final class ScoreLedger: Sendable {
   private let path: String
   private let rank: Int
+  private let seeds: ScoreSeeds
   private let descriptor: CInt
   private let warn: @Sendable (String) -> Void
   private let index: Mutex<ScoreIndex>
-  private let hasWarned = Mutex(false)
+  private let writing = Mutex(Writing())
+
+  private struct Writing {
+    var hasWarned = false
+    var isLineTorn = false
+  }
 
   /// Scores that are known, at most.
   static let indexLimit = 1_000_000
@@ -28,13 +34,15 @@ final class ScoreLedger: Sendable {
   ///
   /// - Parameters:
   ///   - folder: The ledger's folder, made where it is missing.
+  ///   - seeds: Those of the images.
   ///   - warn: Is told of the first line that cannot be written.
   /// - Throws: ``TrainingError`` when it cannot be read or written.
   init(
-    folder: String, rank: Int, indexLimit: Int = ScoreLedger.indexLimit,
+    folder: String, rank: Int, seeds: ScoreSeeds, indexLimit: Int = ScoreLedger.indexLimit,
     readLimit: Int = ScoreLedger.readLimit, warn: @escaping @Sendable (String) -> Void
   ) throws {
     self.rank = rank
+    self.seeds = seeds
     self.warn = warn
     try RunFolder.makeFolder(folder, advice: "set run.output to a folder of yours")
     var index = ScoreIndex(limit: indexLimit)
@@ -48,6 +56,9 @@ final class ScoreLedger: Sendable {
     close(descriptor)
   }
 
+  /// Scores that it knows.
+  var count: Int { index.withLock(\.count) }
+
   /// What a reward says of images, of which only those that it has not said before are asked for.
   ///
   /// - Parameter onAnswer: Is told when an answer was kept, by any thread.
@@ -55,6 +66,8 @@ final class ScoreLedger: Sendable {
     of images: [Image], prompts: [String], places: [ImagePlace], by reward: any PaidReward,
     onAnswer: @escaping @Sendable () -> Void = {}
   ) throws -> [Score] {
+    // The reward may end its threads when it is let go of, and so is not to be held by one of them.
+    let name = reward.name
     let identity = sha256(of: Data(reward.identity.utf8))
     let hashes = images.map(\.sha256)
     let keys = zip(hashes, prompts).map {
@@ -66,12 +79,12 @@ final class ScoreLedger: Sendable {
     let answers = try reward.score(
       asked.map { images[$0] }, prompts: asked.map { prompts[$0] }
     ) { [self] indices, answers, seconds in
-      let images = asked[indices]
       append(
-        zip(images, answers).map { image, score in
-          LedgerRecord(
-            reward: reward.name, identity: identity, prompt: prompts[image],
-            set: places[image].set, position: places[image].position, index: places[image].index,
+        zip(asked[indices], answers).map { image, score in
+          let place = places[image]
+          return LedgerRecord(
+            reward: name, identity: identity, prompt: prompts[image], set: place.set,
+            position: place.position, index: place.index, seed: seeds[place],
             image: hashes[image], score: score.value, reason: score.missingReason,
             seconds: seconds, rank: rank)
         })
@@ -84,21 +97,24 @@ final class ScoreLedger: Sendable {
   private func append(_ records: [LedgerRecord]) {
     index.withLock { index in
       for record in records { index.note(record) }
+    }
+    writing.withLock { writing in
       do {
         let encoder = JSONEncoder.stable()
-        let lines = try records.map { try encoder.encode($0) + Data("\n".utf8) }.joined()
-        try Data(lines).withUnsafeBytes { bytes in
-          let count = write(descriptor, bytes.baseAddress, bytes.count)
-          guard count == bytes.count else {
-            throw TrainingError(path, failed: "to write a line", errno: count < 0 ? errno : ENOSPC)
-          }
+        // A line that the disk had no room for the end of is ended first.
+        let lines = try records.reduce(into: Data((writing.isLineTorn ? "\n" : "").utf8)) {
+          $0 += try encoder.encode($1) + Data("\n".utf8)
         }
+        let count = lines.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
+        guard count == lines.count else {
+          writing.isLineTorn = writing.isLineTorn || count > 0
+          throw TrainingError(path, failed: "to write a line", errno: count < 0 ? errno : ENOSPC)
+        }
+        writing.isLineTorn = false
       } catch {
-        let isFirst = hasWarned.withLock { hasWarned in
-          defer { hasWarned = true }
-          return !hasWarned
-        }
-        if isFirst { warn("\(error): training goes on, and what was paid for is not kept") }
+        guard !writing.hasWarned else { return }
+        writing.hasWarned = true
+        warn("\(error): training goes on, and what was paid for is not kept")
       }
     }
   }
@@ -148,10 +164,11 @@ struct ScoreIndex {
   mutating func read(_ folder: String, byteLimit: Int) throws {
     let names = try FileManager.default.contentsOfDirectory(atPath: folder)
       .filter { $0.hasSuffix(".jsonl") }
-    // By the time that is in their names: the newest first, as far as they are read.
+    // By the time that their names begin with: the newest first, as far as they are read.
+    func time(_ name: String) -> Int { Int(name.prefix { $0.isNumber }) ?? 0 }
     var left = byteLimit
     var parts: [(name: String, byteCount: Int)] = []
-    for name in names.sorted(by: { ($0.count, $0) > ($1.count, $1) }) where left > 0 {
+    for name in names.sorted(by: { (time($0), $0) > (time($1), $1) }) where left > 0 {
       let count = min(left, try RegularFile("\(folder)/\(name)", followsLink: false).byteCount)
       left -= count
       parts.append((name, count))

@@ -132,7 +132,7 @@ extension Trainer {
       return DrawnImages(
         images: images, prompts: images.map { _ in prompt.text },
         places: images.indices.map {
-          ImagePlace(set: "train", position: positions[part], index: $0)
+          ImagePlace(set: ImagePlace.trainingSet, position: positions[part], index: $0)
         })
     }
     let scored = zip(rollouts, scores).compactMap { rollout, scores in

@@ -232,8 +232,13 @@ public final class Trainer {
     else { return }
     let rank = communicator.rank
     ledger = try ScoreLedger(
-      folder: RunFolder.ledger(in: configuration.run.output), rank: rank
+      folder: RunFolder.ledger(in: configuration.run.output), rank: rank,
+      seeds: ScoreSeeds(
+        training: configuration.run.seed, evaluation: configuration.evaluation.seed)
     ) { ServiceReward.writeToStandardError("warning: rank \(rank): \($0)") }
+    if let count = ledger?.count, count > 0 {
+      display?.note("the ledger holds \(count) scores, which are not paid for again")
+    }
   }
 
   /// Says what a person should know and the run survives.
