@@ -434,12 +434,10 @@ import Testing
     #expect(eventually { !isRunning(id) })
   }
 
-  @Test func theExampleInPythonIsAReward() throws {
+  @Test(.enabled(if: Python.hasPillow, "needs Pillow in .venv: scripts/setup --golden"))
+  func theExampleInPythonIsAReward() throws {
     let python = Golden.packageRoot.appending(path: ".venv/bin/python").path
     let script = Golden.packageRoot.appending(path: "scripts/reward_example.py").path
-    guard let end = try? Subprocess.run(URL(filePath: python), ["-c", "import PIL"]),
-      end.exitCode == 0
-    else { return }
     let reward = try ServiceReward(
       name: "brightness", identity: "", limits: .init(batchSize: 2, parallel: 1, retries: 0),
       command: CommandSettings(

@@ -1,10 +1,15 @@
 """Rewards that a program gives: what they cost, and what happens when they fail."""
 
+import base64
 import contextlib
+import hashlib
+import http.server
+import json
 import os
 import signal
 import statistics
 import subprocess
+import threading
 import time
 import unittest
 from pathlib import Path
@@ -49,6 +54,69 @@ def wait_until(condition, seconds=120):
         time.sleep(0.02)
 
 
+class Service(http.server.ThreadingHTTPServer):
+    """Scores as the program does, but for four requests that it answers badly, each in its way."""
+
+    daemon_threads = True
+    FAULTS = {3: "stall", 6: "status", 9: "garbage", 12: "no number"}
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.lock, self.request_count, self.answered = threading.Lock(), 0, []
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def fault(self):
+        """How the next request is answered badly; None where it is not."""
+        with self.lock:
+            self.request_count += 1
+            return self.FAULTS.get(self.request_count)
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+    def do_POST(self):
+        request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        hashes = [hashlib.sha256(base64.b64decode(image)).hexdigest() for image in request["images"]]
+        scores = [int(hash[:8], 16) / 2**32 for hash in hashes]
+        fault, status = self.server.fault(), 200
+        if fault == "stall":
+            time.sleep(30)
+        if fault == "status":
+            status = 500
+        if fault == "no number":
+            scores[0] = float("nan")
+        body = "Downloading: 5 %" if fault == "garbage" else json.dumps({"scores": scores})
+        if fault is None:
+            with self.server.lock:
+                self.server.answered += hashes
+        with contextlib.suppress(OSError):
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body.encode())
+
+
+class ServiceTests(unittest.TestCase):
+    def test_what_a_service_answers_badly_is_asked_again_until_it_does_well(self):
+        scratch = runs.scratch_folder(type(self))
+        service = Service()
+        self.addCleanup(service.server_close)
+        self.addCleanup(service.shutdown)
+        url = f"http://127.0.0.1:{service.server_address[1]}/score"
+        reward = f'[{{name: pick, kind: http, urls: ["{url}"], parallel: 2, timeout: 3}}]'
+        run = runs.Run(2, {**SETTINGS, "run.output": f"{scratch}/http", "rewards": reward}).finish()
+        self.assertNotIn("have no score", run.text())
+        # One request for the images of each prompt, and another for each fault.
+        self.assertEqual(service.request_count, 16 + len(Service.FAULTS))
+        self.assertEqual((len(service.answered), len(set(service.answered))), (64, 64))
+        program = runs.Run(
+            2, {**SETTINGS, "run.output": f"{scratch}/program", **asking(f"{scratch}/program.log")})
+        self.assertTrue(
+            runs.final_state(run.output) == runs.final_state(program.finish().output))
+
+
 class CommandTests(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -82,6 +150,7 @@ class CommandTests(unittest.TestCase):
                 again = self.run_of(
                     f"killed-{ranks}", log, "sleep", "0.05", ranks=ranks, batchSize=2,
                     arguments=("--resume", "latest")).finish()
+                self.assertRegex(again.text(), r"the ledger holds \d+ scores")
                 # Each image of the run was asked about, and twice only what was on its way: one
                 # request of two images for each rank.
                 self.assertEqual(set(asked(log)), set(images))
@@ -150,7 +219,6 @@ class CommandTests(unittest.TestCase):
         run = self.run_of(
             "die", log, "die", die, ranks=2, retries=1, more={"scoring.maxMissingFraction": 0.9})
         self.assertEqual(run.wait(), 1, run.text())
-                self.assertRegex(again.text(), r"the ledger holds \d+ scores")
         self.assertRegex(
             run.text(),
             r"of 32 images of epoch 1 have no score; rank 0: pick: the program ended with status 7; "
@@ -237,20 +305,21 @@ class CommandTests(unittest.TestCase):
         log = f"{self.scratch}/overlap.log"
         alone = self.run_of("alone", log, more=settings).finish()
         # Of the first epoch the reference is left out, which is the policy itself.
-        sampling = statistics.median(
+        drawing_alone = statistics.median(
             step["seconds"]["sample"] + step["seconds"]["reference"]
             for step in runs.records(alone.output, "step") if step["inner"] == 1 and step["epoch"] > 1)
         beside = self.run_of(
-            "beside", log, "sleep", f"{sampling / 16:.4f}", more={
+            "beside", log, "sleep", f"{drawing_alone / 16:.4f}", more={
                 **settings, "scoring.parallelPrompts": 1, "scoring.ledger": "false"}).finish()
         ratios = []
         for step in runs.records(beside.output, "step"):
             seconds = step["seconds"]
             if step["inner"] == 1 and step["epoch"] > 1:
                 drawing = seconds["sample"] + seconds["reference"]
-                ratios.append((drawing + seconds["reward"]) / max(drawing, seconds["scoring"]))
+                ratios.append(
+                    (drawing + seconds["reward"]) / max(drawing_alone, seconds["scoring"]))
                 print(
-                    f"\n  sampling {drawing:.2f} s, scoring {seconds['scoring']:.2f} s, "
+                    f"\n  sampling {drawing_alone:.2f} s, scoring {seconds['scoring']:.2f} s, "
                     f"both {drawing + seconds['reward']:.2f} s: {ratios[-1]:.3f}", end="")
         self.assertLessEqual(statistics.median(ratios), 1.15)
 
