@@ -41,6 +41,27 @@ extension ConfigurationRelation {
     }
   }
 
+  /// A rank may wait for an answer: each attempt at one is a sign of life, and so has to end before the
+  /// rank counts as stuck.
+  static let patienceForRewards = Self(
+    paths: ["rewards", "evaluation.rewards", "cluster.stallLimit"]
+  ) { configuration in
+    let limit = configuration.cluster.stallLimit
+    let lists = [
+      ("rewards", configuration.rewards), ("evaluation.rewards", configuration.evaluation.rewards),
+    ]
+    return lists.flatMap { key, rewards in
+      rewards.enumerated().compactMap { index, reward in
+        guard let seconds = reward.longestAttempt, seconds >= Double(limit) else { return nil }
+        let settings = reward.kind == .command ? "timeout and startTimeout" : "timeout"
+        return
+          "\(key)[\(index)] may take \(seconds.yaml) s for an answer, by its \(settings), and a "
+          + "rank ends itself after \(limit) s in one operation: lower that, or raise "
+          + "cluster.stallLimit"
+      }
+    }
+  }
+
   /// The best checkpoint is chosen by what evaluations between epochs measure.
   static let bestMeasure = Self(
     paths: ["checkpoint.best", "evaluation.sets", "evaluation.rewards", "evaluation.everyEpochs"]

@@ -120,6 +120,15 @@ extension RunConfiguration.Reward.Kind {
 }
 
 extension RunConfiguration.Reward {
+  /// Seconds that an attempt at an answer may take; `nil` where nobody else is asked.
+  var longestAttempt: Double? {
+    switch kind {
+    case .command: timeout + startTimeout
+    case .http: timeout
+    default: nil
+    }
+  }
+
   /// Tells this reward from others: its name, kind and the settings that scores depend on.
   public var identity: String {
     let settings = kind.settings.filter(\.tellsApart)

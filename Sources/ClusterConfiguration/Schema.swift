@@ -46,6 +46,7 @@ enum Schema {
     .settings(of: "rewards", \.rewards),
     .settings(of: "evaluation.rewards", \.evaluation.rewards),
     .namesOfRewards,
+    .patienceForRewards,
     .bestMeasure,
     ConfigurationRelation(paths: ["model.dtype", "model.training"]) { configuration in
       let dtype = configuration.model.dtype

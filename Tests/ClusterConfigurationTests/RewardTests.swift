@@ -229,6 +229,25 @@ import Testing
     #expect(try RunConfiguration(yaml: one.yaml(), source: "") == one)
   }
 
+  @Test(arguments: [
+    (
+      "rewards: [{name: command, program: [a], timeout: 480}]",
+      "1: rewards[0] may take 600 s for an answer, by its timeout and startTimeout, and a rank ends "
+        + "itself after 600 s in one operation: lower that, or raise cluster.stallLimit"
+    ),
+    ("rewards: [{name: command, program: [a], timeout: 479, retries: 100}]", nil),
+    (
+      "evaluation: {rewards: [{name: http, urls: [\"http://a\"], timeout: 5}]}\n"
+        + "cluster: {stallLimit: 5}",
+      "1: evaluation.rewards[0] may take 5 s for an answer, by its timeout, and a rank ends itself "
+        + "after 5 s in one operation: lower that, or raise cluster.stallLimit"
+    ),
+    ("rewards: [{name: scene-correct}]\ncluster: {stallLimit: 5}", nil),
+  ])
+  func anAttemptEndsBeforeItsRankCountsAsStuck(_ yaml: String, _ message: String?) {
+    #expect(errorText(yaml) == (message.map { "cluster.yaml:\($0)" } ?? "no error"))
+  }
+
   @Test func theSchemaHasEverySettingOfEveryKind() {
     let schema = RunConfiguration.schema()
     for kind in RunConfiguration.Reward.Kind.allCases {

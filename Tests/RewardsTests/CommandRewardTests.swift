@@ -21,13 +21,26 @@ import Testing
   @Test func whatWasAnsweredIsToldAtOnceWithItsPlace() throws {
     let reward = try TestProgram.honest.reward(batchSize: 2)
     let told = Mutex<[Range<Int>: [Double?]]>([:])
+    let seconds = Mutex<[Double]>([])
     _ = try reward.score(
       (0..<3).map { TestImage.of($0) }, prompts: ["1", "2", "3"]
-    ) { indices, scores, seconds in
-      #expect(seconds > 0)
+    ) { indices, attempt in
+      guard case .answered(let scores, let time) = attempt else { return }
+      seconds.withLock { $0.append(time) }
       told.withLock { $0[indices] = scores.map(\.value) }
     }
+    #expect(seconds.withLock { $0.count == 2 && $0.allSatisfy { $0 > 0 } })
     #expect(told.withLock(\.self) == [0..<2: [1, 2], 2..<3: [3]])
+  }
+
+  @Test func anAttemptThatFailsIsToldToo() throws {
+    let told = Mutex<[ScoringAttempt]>([])
+    let scores = try TestProgram("asked(); sys.exit(9)").reward(retries: 2)
+      .score([TestImage.of(0)], prompts: ["a"]) { _, attempt in told.withLock { $0.append(attempt) }
+      }
+    let reason = "the program ended with status 9"
+    #expect(scores == [.missing(reason: reason)])
+    #expect(told.withLock(\.self) == Array(repeating: .failed(reason: reason), count: 3))
   }
 
   @Test func aRequestHasThePromptAndThePNGOfEachImage() throws {

@@ -26,7 +26,7 @@ import Testing
 
     func score(
       _ images: [Image], prompts: [String],
-      onAnswer: @escaping @Sendable (Range<Int>, [Score], Double) -> Void
+      onAttempt: @escaping @Sendable (Range<Int>, ScoringAttempt) -> Void
     ) throws -> [Score] {
       asked.withLock { $0 += prompts }
       let scores = images.map { image -> Score in
@@ -36,7 +36,7 @@ import Testing
       // One answer for each two images.
       for start in stride(from: 0, to: images.count, by: 2) {
         let indices = start..<min(start + 2, images.count)
-        onAnswer(indices, Array(scores[indices]), 0.25)
+        onAttempt(indices, .answered(Array(scores[indices]), seconds: 0.25))
       }
       return scores
     }

@@ -6,6 +6,7 @@ LOG gets a line for each image asked about: the process id and the image's SHA-2
     sleep SECONDS   before each answer
     lack PATH       where the file is, half of the images have no score
     die PATH        where the file is, ends with status 7 when it is asked
+    stall PATH      where the file is, the first rank of a machine is answered and the others never
     drift NUMBER    each score is larger than the one before by the number
 """
 
@@ -27,6 +28,8 @@ for line in sys.stdin:
     if os.path.exists(modes.get("die", "")):
         print("the model is gone", file=sys.stderr)
         sys.exit(7)
+    if os.path.exists(modes.get("stall", "")) and os.environ["PRDP_LOCAL_RANK"] != "0":
+        time.sleep(3600)
     time.sleep(float(modes.get("sleep", 0)))
     scores = [int(hash[:8], 16) / 2**32 for hash in hashes]
     if "drift" in modes:

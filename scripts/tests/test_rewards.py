@@ -201,6 +201,17 @@ class CommandTests(unittest.TestCase):
         straight = self.run_of("no-lack", f"{self.scratch}/no-lack.log", ranks=2).finish()
         self.assertTrue(runs.final_state(run.output) == runs.final_state(straight.output))
 
+    def test_a_reward_that_stalls_makes_no_rank_count_as_stuck(self):
+        log, stall = f"{self.scratch}/stall.log", Path(self.scratch, "stall.flag")
+        stall.touch()
+        # The images of a prompt on rank 1 take four requests of four seconds, and more for pauses.
+        run = self.run_of(
+            "stall", log, "stall", stall, ranks=2, batchSize=1, timeout=2, startTimeout=0, retries=1,
+            more={"cluster.stallLimit": 10, "method.promptsPerEpoch": 2, "run.epochs": 1,
+                  "scoring.maxMissingFraction": 0.9}).finish()
+        self.assertIn("rank 1: pick: the program gave no answer within 2 s", run.text())
+        self.assertGreater(run.seconds, 16)
+
     def test_scores_that_are_missing_within_the_limit_are_left_out(self):
         log, lack = f"{self.scratch}/some.log", Path(self.scratch, "some.flag")
         lack.touch()

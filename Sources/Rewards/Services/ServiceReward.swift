@@ -60,12 +60,12 @@ public final class ServiceReward: PaidReward {
 
   deinit { pool.close() }
 
-  /// A score for each picture; each answer is told as it comes.
+  /// A score for each picture; what comes of each attempt is told at once.
   ///
   /// - Throws: `RewardError.promptCount`.
   public func score(
     _ images: [Image], prompts: [String],
-    onAnswer: @escaping @Sendable (Range<Int>, [Score], _ seconds: Double) -> Void
+    onAttempt: @escaping @Sendable (Range<Int>, ScoringAttempt) -> Void
   ) throws -> [Score] {
     guard images.count == prompts.count else {
       throw RewardError.promptCount(
@@ -75,7 +75,7 @@ public final class ServiceReward: PaidReward {
       let indices = start..<min(start + limits.batchSize, images.count)
       return pool.ask(
         ScoringRequest(prompts: Array(prompts[indices]), images: Array(images[indices]))
-      ) { onAnswer(indices, $0, $1) }
+      ) { onAttempt(indices, $0) }
     }
     // All are waited for, so that nothing of this call goes on after it.
     return answers.flatMap { $0.wait() }
@@ -99,7 +99,7 @@ private final class ScoringPool: Sendable {
 
   private struct Job {
     let request: ScoringRequest
-    let onAnswer: @Sendable ([Score], Double) -> Void
+    let onAttempt: @Sendable (ScoringAttempt) -> Void
     let answer: PendingAnswer
   }
 
@@ -136,10 +136,10 @@ private final class ScoringPool: Sendable {
   }
 
   func ask(
-    _ request: ScoringRequest, onAnswer: @escaping @Sendable ([Score], Double) -> Void
+    _ request: ScoringRequest, onAttempt: @escaping @Sendable (ScoringAttempt) -> Void
   ) -> PendingAnswer {
     let answer = PendingAnswer()
-    state.withLock { $0.jobs.append(Job(request: request, onAnswer: onAnswer, answer: answer)) }
+    state.withLock { $0.jobs.append(Job(request: request, onAttempt: onAttempt, answer: answer)) }
     available.signal()
     return answer
   }
@@ -179,10 +179,11 @@ private final class ScoringPool: Sendable {
       do throws(ServiceFailure) {
         let scores = try channel.scores(for: job.request, isClosed: { isClosed })
         state.withLock { $0.failureCount = 0 }
-        job.onAnswer(scores, (ContinuousClock.now - start) / .seconds(1))
+        job.onAttempt(.answered(scores, seconds: (ContinuousClock.now - start) / .seconds(1)))
         return scores
       } catch {
         reason = "\(channel.place) \(error.reason)"
+        job.onAttempt(.failed(reason: reason))
         guard error.mayRetry else {
           // It is there, and refuses this request: that says nothing of others.
           state.withLock { $0.failureCount = 0 }

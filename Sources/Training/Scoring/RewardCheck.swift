@@ -50,7 +50,8 @@ public struct RewardCheck: Sendable {
     name = setting.name
     kind = setting.kind.rawValue
     weight = setting.weight
-    let answers = Mutex<[(indices: Range<Int>, seconds: Double)]>([])
+    let answerSeconds = Mutex<[Double]>([])
+    let failures = Mutex<[String]>([])
     var rounds: [[Score]] = []
     var mistakes: [String] = []
     var roundSeconds = 0.0
@@ -59,35 +60,31 @@ public struct RewardCheck: Sendable {
       for prompt in Set(prompts).sorted() { try reward.check(prompt: prompt) }
       for _ in 0..<2 {
         let start = ContinuousClock.now
-        let answered = Mutex<Set<Int>>([])
         let scores = try reward.scores(of: images, prompts: prompts) { reward, images, prompts in
           guard let paid = reward as? any PaidReward else {
             return try images.indices.map { index in
               let start = ContinuousClock.now
               let score = try reward.score([images[index]], prompts: [prompts[index]])
-              answered.withLock { _ = $0.insert(index) }
               let seconds = (ContinuousClock.now - start) / .seconds(1)
-              answers.withLock { $0.append((index..<index + 1, seconds)) }
+              answerSeconds.withLock { $0.append(seconds) }
               return score
             }.flatMap(\.self)
           }
-          return try paid.score(images, prompts: prompts) { indices, _, seconds in
-            answered.withLock { $0.formUnion(indices) }
-            answers.withLock { $0.append((indices, seconds)) }
+          return try paid.score(images, prompts: prompts) { _, attempt in
+            switch attempt {
+            case .answered(_, let seconds): answerSeconds.withLock { $0.append(seconds) }
+            case .failed(let reason): failures.withLock { $0.append(reason) }
+            }
           }
         }.components[0]
         roundSeconds = (ContinuousClock.now - start) / .seconds(1)
         rounds.append(scores)
-        // What was not answered failed; an answer may well have no score.
-        let failed = answered.withLock { answered in
-          scores.indices.filter { !answered.contains($0) }
-        }
-        mistakes += failed.compactMap { scores[$0].missingReason }
       }
     } catch {
       mistakes.append("\(error)")
     }
-    let seconds = answers.withLock { $0.map(\.seconds) }
+    mistakes = failures.withLock(\.self) + mistakes
+    let seconds = answerSeconds.withLock(\.self)
     scores = rounds.last ?? []
     self.mistakes = mistakes.reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
     firstSeconds = seconds.first ?? 0

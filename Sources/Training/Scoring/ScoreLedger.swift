@@ -61,10 +61,10 @@ final class ScoreLedger: Sendable {
 
   /// What a reward says of images, of which only those that it has not said before are asked for.
   ///
-  /// - Parameter onAnswer: Is told when an answer was kept, by any thread.
+  /// - Parameter onAttempt: Is told of each attempt, by any thread, when an answer was kept.
   func scores(
     of images: [Image], prompts: [String], places: [ImagePlace], by reward: any PaidReward,
-    onAnswer: @escaping @Sendable () -> Void = {}
+    onAttempt: @escaping @Sendable () -> Void = {}
   ) throws -> [Score] {
     // The reward may end its threads when it is let go of, and so is not to be held by one of them.
     let name = reward.name
@@ -78,17 +78,19 @@ final class ScoreLedger: Sendable {
     guard !asked.isEmpty else { return scores.compactMap(\.self) }
     let answers = try reward.score(
       asked.map { images[$0] }, prompts: asked.map { prompts[$0] }
-    ) { [self] indices, answers, seconds in
-      append(
-        zip(asked[indices], answers).map { image, score in
-          let place = places[image]
-          return LedgerRecord(
-            reward: name, identity: identity, prompt: prompts[image], set: place.set,
-            position: place.position, index: place.index, seed: seeds[place],
-            image: hashes[image], score: score.value, reason: score.missingReason,
-            seconds: seconds, rank: rank)
-        })
-      onAnswer()
+    ) { [self] indices, attempt in
+      if case .answered(let answers, let seconds) = attempt {
+        append(
+          zip(asked[indices], answers).map { image, score in
+            let place = places[image]
+            return LedgerRecord(
+              reward: name, identity: identity, prompt: prompts[image], set: place.set,
+              position: place.position, index: place.index, seed: seeds[place],
+              image: hashes[image], score: score.value, reason: score.missingReason,
+              seconds: seconds, rank: rank)
+          })
+      }
+      onAttempt()
     }
     for (image, answer) in zip(asked, answers) { scores[image] = answer }
     return scores.compactMap(\.self)

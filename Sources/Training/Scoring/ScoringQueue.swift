@@ -80,6 +80,16 @@ final class ScoringQueue: Sendable {
     state.exclusively { state.waiting.append((index, work)) }
   }
 
+  /// Drops what waits.
+  ///
+  /// - Returns: How many pieces of work that were.
+  func drop() -> Int {
+    state.exclusively {
+      defer { state.waiting = [] }
+      return state.waiting.count
+    }
+  }
+
   /// What came of work since this was last called; waits for some of it where none did, as long as any
   /// is under way.
   ///

@@ -1,5 +1,6 @@
 import Foundation
 import Images
+import MPI
 import Rewards
 import Synchronization
 
@@ -12,10 +13,11 @@ struct DrawnImages: Sendable {
 
 extension Trainer {
   /// Draws images part by part, and scores each part while the next ones are drawn: drawing waits only
-  /// where `scoring.parallelPrompts` parts are being scored and as many wait for it.
+  /// where `scoring.parallelPrompts` parts are being scored and as many wait for it. Returns when all
+  /// ranks are done. Collective, where it throws on this rank too.
   ///
-  /// It ends before the last part where this rank wants the run to stop or lacks too many scores; what
-  /// is being scored then is waited for, half the grace period at most.
+  /// It ends before the last part where this rank wants the run to stop or lacks too many scores: what
+  /// is being scored then is waited for, half the grace period at most, and what waits is dropped.
   ///
   /// - Parameters:
   ///   - scorer: What scores them.
@@ -27,19 +29,41 @@ extension Trainer {
     by scorer: WeightedReward, partCount: Int, missingLimit: Double?, isTimed: Bool,
     draw: (_ part: Int) throws -> DrawnImages
   ) throws -> [WeightedScores?] {
+    let rollCall = try RollCall(communicator)
+    let found = Result {
+      try drawAndScoreShare(
+        by: scorer, partCount: partCount, missingLimit: missingLimit, isTimed: isTimed,
+        rollCall: rollCall, draw: draw)
+    }
+    while true {
+      switch try rollCall.look(isDone: true) {
+      case .allAreDone: return try found.get()
+      // Who waits is not stuck as long as the others are not.
+      case .allAreHere: tellProgress()
+      case nil: usleep(20_000)
+      }
+    }
+  }
+
+  /// This rank's part of that.
+  private func drawAndScoreShare(
+    by scorer: WeightedReward, partCount: Int, missingLimit: Double?, isTimed: Bool,
+    rollCall: RollCall, draw: (_ part: Int) throws -> DrawnImages
+  ) throws -> [WeightedScores?] {
     let queue = ScoringQueue(threadCount: configuration.scoring.parallelPrompts)
     let patience = Double(configuration.cluster.gracePeriod) / 2
     // Where something fails, what is under way may still be answered, and kept.
     var closingPatience = patience
     defer { queue.close(waitingUntil: Date() + closingPatience) }
-    let answers = AnswerCount()
+    let attempts = AttemptCount()
     var toldCount = 0
     var found = [WeightedScores?](repeating: nil, count: partCount)
     var missingCount = 0
     func collect(waitingUntil limit: Date = .distantPast) throws {
-      // A prompt's images may take many answers: each is a sign of life.
-      if answers.count != toldCount {
-        toldCount = answers.count
+      _ = try rollCall.look(isDone: false)
+      // A prompt's images may take many attempts: each is a sign of life.
+      if attempts.count != toldCount {
+        toldCount = attempts.count
         tellProgress(isTimed ? .reward : nil)
       }
       for done in try queue.collect(waitingUntil: limit) {
@@ -66,13 +90,16 @@ extension Trainer {
       try collect()
       if isToEnd() { break }
       let drawn = try measure(.sample) { try draw(drawnCount) }
-      queue.submit(drawnCount, scoring(drawn, by: scorer, counting: answers))
+      queue.submit(drawnCount, scoring(drawn, by: scorer, counting: attempts))
       drawnCount += 1
     }
     try measure(.reward) {
       var limit: Date?
       while found.count(where: { $0 != nil }) < drawnCount, limit.map({ Date() < $0 }) ?? true {
-        if limit == nil, wantsToStop { (limit, closingPatience) = (Date() + patience, 0) }
+        if limit == nil, isToEnd() {
+          drawnCount -= queue.drop()
+          (limit, closingPatience) = (Date() + patience, 0)
+        }
         try collect(waitingUntil: limit.map { min($0, soon()) } ?? soon())
       }
     }
@@ -84,7 +111,7 @@ extension Trainer {
 
   /// What a thread beside this one does to score images.
   private func scoring(
-    _ drawn: DrawnImages, by scorer: WeightedReward, counting answers: AnswerCount
+    _ drawn: DrawnImages, by scorer: WeightedReward, counting attempts: AttemptCount
   ) -> @Sendable () throws -> WeightedScores {
     { [ledger] in
       try scorer.scores(of: drawn.images, prompts: drawn.prompts) { reward, images, prompts in
@@ -92,17 +119,18 @@ extension Trainer {
           return try reward.score(images, prompts: prompts)
         }
         guard let ledger else {
-          return try paid.score(images, prompts: prompts) { _, _, _ in answers.increase() }
+          return try paid.score(images, prompts: prompts) { _, _ in attempts.increase() }
         }
         return try ledger.scores(
-          of: images, prompts: prompts, places: drawn.places, by: paid, onAnswer: answers.increase)
+          of: images, prompts: prompts, places: drawn.places, by: paid, onAttempt: attempts.increase
+        )
       }
     }
   }
 }
 
-/// Answers that came so far, counted by any thread.
-private final class AnswerCount: Sendable {
+/// Attempts at an answer so far, counted by any thread.
+private final class AttemptCount: Sendable {
   private let value = Atomic(0)
   var count: Int { value.load(ordering: .relaxed) }
   func increase() { value.add(1, ordering: .relaxed) }

@@ -114,7 +114,7 @@ extension Trainer {
   }
 
   /// This rank's share of the epoch's trajectories, scored; not all of it where this rank wants the
-  /// run to stop, or lacks more scores than an epoch may.
+  /// run to stop, or lacks more scores than an epoch may. Collective.
   func drawRollouts() throws -> [Rollout] {
     let drawn = Set(inFlight.map(\.position))
     let positions = share.positions(inEpoch: state.epoch).filter { !drawn.contains($0) }
