@@ -4,19 +4,24 @@ import MPI
 import Supervision
 
 extension Train {
+  /// Where the launcher listens that started all ranks; `nil` where none did. Collective.
+  func statedLauncher(_ world: Communicator) throws -> LauncherAddress? {
+    let stated = ProcessInfo.processInfo.environment[LauncherAddress.variable]
+      .flatMap(LauncherAddress.init)
+    // A variable left over in a shell comes to the ranks of this machine alone.
+    let isStatedForAll = try world.allReduce(UInt8(stated == nil ? 0 : 1), by: .min) == 1
+    return isStatedForAll ? stated : nil
+  }
+
   /// Starts the thread that tells what this rank does and ends it where it is stuck.
   ///
   /// Under plain mpirun, without a launcher that listens, rank 0 does, so that who is stuck can
   /// be told from who waits.
   func startHeartbeat(
-    _ cluster: RunConfiguration.Cluster, _ world: Communicator
+    _ cluster: RunConfiguration.Cluster, _ world: Communicator, launcher: LauncherAddress?
   ) throws -> Heartbeat {
-    let stated = ProcessInfo.processInfo.environment[LauncherAddress.variable]
-      .flatMap(LauncherAddress.init)
-    // A variable left over in a shell comes to the ranks of this machine alone.
-    let isStatedForAll = try world.allReduce(UInt8(stated == nil ? 0 : 1), by: .min) == 1
-    return Heartbeat(
-      rank: world.rank, launcher: try isStatedForAll ? stated : monitor(cluster, world),
+    Heartbeat(
+      rank: world.rank, launcher: try launcher ?? monitor(cluster, world),
       limits: Heartbeat.Limits(
         stall: Double(cluster.stallLimit), orphan: 3 * Double(cluster.heartbeatLimit)))
   }

@@ -72,12 +72,15 @@ struct Train: ParsableCommand {
       if debug {
         configuration = try source.load(world, presets: DebugRun.presets(for: configuration))
       }
-      let heartbeat = debug ? nil : try startHeartbeat(configuration.cluster, world)
+      let launcher = try statedLauncher(world)
+      let heartbeat =
+        debug ? nil : try startHeartbeat(configuration.cluster, world, launcher: launcher)
       let device = try prepareDevice(configuration.cluster, world)
       heartbeat?.enter("loading")
       let trainer = try finishing(heartbeat) {
         try Trainer(
-          configuration, communicator: world, device: device, resume: resumption, stop: stop)
+          configuration, communicator: world, device: device, resume: resumption,
+          isLaunched: launcher != nil, stop: stop)
       }
       trainer.onProgress = heartbeat.map { heartbeat in { heartbeat.enter($0, step: $1) } }
       let outcome =

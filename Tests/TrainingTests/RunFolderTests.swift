@@ -51,4 +51,24 @@ struct RunFolderTests {
       _ = try RunFolderLock(folder: scratch, patience: 0)
     }
   }
+
+  @Test func whereALauncherKeepsOthersOutARunGoesOnWithoutTheLock() throws {
+    try withScratchFolder { scratch in
+      let warnings = Warnings()
+      do {
+        let lock = try RunFolderLock(folder: scratch, patience: 0)
+        _ = try RunFolderLock(folder: scratch, patience: 0.2, goingOn: warnings.add)
+        #expect(warnings.texts.count == 1)
+        #expect(
+          warnings.texts.first?.hasPrefix(
+            "an earlier start of the run still holds \(scratch)/.lock") == true)
+        // The first still has it.
+        #expect(throws: TrainingError.self) {
+          try RunFolderLock(folder: scratch, patience: 0)
+        }
+        withExtendedLifetime(lock) {}
+      }
+      _ = try RunFolderLock(folder: scratch, patience: 0)
+    }
+  }
 }

@@ -10,9 +10,14 @@ final class RunFolderLock {
 
   /// Takes the folder.
   ///
-  /// - Parameter patience: How many seconds to wait for another run to end.
-  /// - Throws: ``TrainingError`` when it does not.
-  init(folder: String, patience: Double = patience) throws {
+  /// - Parameters:
+  ///   - patience: How many seconds to wait for another run to end.
+  ///   - goingOn: Where something else keeps other runs out, is told of one that does not end, and
+  ///     whose lock is then gone without: its process may be frozen, or its host lost.
+  /// - Throws: ``TrainingError`` where another run does not end, and nothing else keeps it out.
+  init(
+    folder: String, patience: Double = patience, goingOn warn: ((String) -> Void)? = nil
+  ) throws {
     let path = "\(folder)/.lock"
     descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
     guard descriptor >= 0 else {
@@ -22,6 +27,12 @@ final class RunFolderLock {
     // Some shared file systems have no locks: there nobody is kept out.
     while flock(descriptor, LOCK_EX | LOCK_NB) != 0, errno == EWOULDBLOCK || errno == EINTR {
       guard Date() < deadline else {
+        if let warn {
+          warn(
+            "an earlier start of the run still holds \(path), maybe frozen or on a lost host: this "
+              + "one goes on without the lock, and the other can save nothing any more")
+          return
+        }
         throw TrainingError(
           folder, expected: "a run folder that nobody writes to",
           found: "another run at work in it",

@@ -92,14 +92,16 @@ public final class Trainer {
 
   /// Loads everything that the configuration names, and the checkpoint to go on from.
   ///
-  /// - Parameter stop: The run looks at it where it could save and stop.
+  /// - Parameters:
+  ///   - isLaunched: Whether a launcher started the run: it keeps others out of the run folder.
+  ///   - stop: The run looks at it where it could save and stop.
   /// - Throws: `AgreedFailure` when any rank finds something wrong.
   public convenience init(
     _ configuration: RunConfiguration, communicator: Communicator, device: Device, resume: Resume,
-    stop: StopRequest = StopRequest()
+    isLaunched: Bool = false, stop: StopRequest = StopRequest()
   ) throws {
     try self.init(configuration, communicator: communicator, device: device, stop: stop)
-    try communicator.agreed { try openRunFolder(resume) }
+    try communicator.agreed { try openRunFolder(resume, isLaunched: isLaunched) }
     try communicator.agreed(sayWhatPromptsAreLike)
     let saver = try restore(resume)
     isResumed = saver != nil
@@ -158,7 +160,7 @@ public final class Trainer {
     timer.onChange = { [weak self] in self?.tellProgress($0) }
   }
 
-  private func openRunFolder(_ resume: Resume) throws {
+  private func openRunFolder(_ resume: Resume, isLaunched: Bool) throws {
     guard communicator.rank == 0 else { return }
     if case .checkpoint(let path) = resume,
       !FileManager.default.fileExists(atPath: "\(path)/\(Checkpoint.commitName)")
@@ -168,14 +170,16 @@ public final class Trainer {
         found: "\(path), which holds no \(Checkpoint.commitName)")
     }
     let folder = try RunFolder(path: configuration.run.output)
-    lock = try RunFolderLock(folder: folder.path)
     self.folder = folder
     let logging = configuration.logging
-    // Before the checkpoints are looked at, of which there may be something to say.
+    // Before the folder is locked and its checkpoints are looked at, of which there may be something
+    // to say.
     display = ProgressDisplay(
       logging.progress, epochCount: configuration.run.epochs,
       evaluationEveryEpochs: configuration.evaluation.everyEpochs,
       lineEveryEpochs: logging.everyEpochs)
+    lock = try RunFolderLock(
+      folder: folder.path, goingOn: isLaunched ? { [weak self] in self?.warn($0) } : nil)
     guard resume == .never, try checkpoints(in: folder.checkpoints).newestValid() != nil else {
       return
     }

@@ -14,6 +14,9 @@ EPOCHS = 30
 # Within so many seconds a launcher has to name the host that is lost.
 REPORT_LIMIT = 30
 
+FIRST_ON_H2 = {
+    "cluster.hosts": "[{name: h2, slots: 1}, {name: h1, slots: 1}, {name: h3, slots: 1}]"}
+
 
 def setUpModule():
     global hosts
@@ -86,9 +89,12 @@ class FailureTests(unittest.TestCase):
                 self.assertEqual(hosts.left_running(), [])
 
     def test_a_host_that_stays_lost_is_left_out(self):
-        for verb, remedy in (("drop", "heal"), ("freeze", "thaw")):
-            with self.subTest(verb):
-                run = self.begin(f"{verb}-for-good")
+        # With the first rank a host takes the lock of the run folder along.
+        for verb, remedy, name, places in (
+                ("drop", "heal", "other", {}), ("freeze", "thaw", "other", {}),
+                ("drop", "heal", "first", FIRST_ON_H2), ("freeze", "thaw", "first", FIRST_ON_H2)):
+            with self.subTest(verb, rank=name):
+                run = self.begin(f"{verb}-{name}-for-good", settings=places)
                 try:
                     self.fail(verb, "h2", run)
                     run.finish()
@@ -114,8 +120,7 @@ class FailureTests(unittest.TestCase):
 
     def test_a_host_with_the_first_rank_may_freeze(self):
         # The launcher is on h1, rank 0 on h2: it holds the run's lock, and owns the run's metrics.
-        places = "[{name: h2, slots: 1}, {name: h1, slots: 1}, {name: h3, slots: 1}]"
-        run = self.begin("first", settings={"cluster.hosts": places})
+        run = self.begin("first", settings=FIRST_ON_H2)
         self.fail("freeze", "h2", run)
         hosts.call("thaw", "h2")
         self.assert_is_whole(run.finish())
