@@ -87,6 +87,49 @@ struct CheckpointDamageTests {
     }
   }
 
+  @Test func aCommitThatCannotBeLookedUpIsNotTakenForNone() throws {
+    let uses: [(String, (CheckpointStore) throws -> Void)] = [
+      ("newestValid", { _ = try $0.newestValid() }),
+      ("setAside", { try $0.setAside(after: CheckpointName(step: 10)) }),
+      ("prune", { try $0.prune(through: CheckpointName(step: 20)) }),
+      ("freeName", { _ = try $0.freeName(ofStep: 20) }),
+      ("withdraw", { try $0.withdraw(CheckpointName(step: 20)) }),
+    ]
+    try withScratchFolder { folder in
+      for step in [10, 20] { try SavedRun.save(step, in: makeStore(folder)) }
+      for (name, use) in uses {
+        let store = makeStore(folder, operations: FaultyOperations(failingAt: 0))
+        #expect(errorText { try use(store) } == "No space left on device", "\(name)")
+        #expect(try names(in: folder) == ["latest", "step-00000010", "step-00000020"], "\(name)")
+      }
+      #expect(try makeStore(folder).newestValid()?.step == 20)
+    }
+  }
+
+  @Test func aCheckpointOfANewerReleaseIsNeitherPassedOverNorSetAside() throws {
+    try withScratchFolder { folder in
+      let store = makeStore(folder)
+      for step in [10, 20] { try SavedRun.save(step, in: store) }
+      let path = "\(folder)/step-00000020"
+      let manifest = Data(#"{"formatVersion":3,"step":20,"files":[]}"#.utf8)
+      try write(manifest, to: "\(path)/manifest.json")
+      try write(Checkpoint.commitContents(for: manifest), to: "\(path)/COMMIT")
+      #expect(
+        errorText { _ = try store.newestValid() }
+          == "\(path)/manifest.json: expected format version 1 to 2, found 3: "
+          + "load it with the release that saved it")
+      #expect(try names(in: folder) == ["latest", "step-00000010", "step-00000020"])
+    }
+  }
+
+  @Test(arguments: [
+    (EIO, true), (ESTALE, true), (EACCES, true), (EMFILE, true), (ENOENT, false), (ELOOP, false),
+  ])
+  func whatTheSystemDoesNotGiveIsNoDamage(_ code: CInt, _ leavesContentsOpen: Bool) {
+    let error = TrainingError("a", failed: "a file that can be read", errno: code)
+    #expect(error.leavesContentsOpen == leavesContentsOpen)
+  }
+
   @Test func checkpointsThatLostTheirCommitAreNotForgotten() throws {
     try withScratchFolder { folder in
       let store = makeStore(folder)

@@ -54,6 +54,11 @@ final class FaultyOperations: FileOperations {
     throw Fault()
   }
 
+  func exists(_ path: String) throws -> Bool {
+    try perform {}
+    return try disk.exists(path)
+  }
+
   func createFolder(_ path: String) throws {
     try perform { try disk.createFolder(path) }
   }

@@ -48,7 +48,8 @@ struct CheckpointManifest: Codable {
     guard (1...Self.currentFormatVersion).contains(formatVersion) else {
       throw TrainingError(
         path, expected: "format version 1 to \(Self.currentFormatVersion)",
-        found: "\(formatVersion)", advice: "load it with the release that saved it")
+        found: "\(formatVersion)", advice: "load it with the release that saved it",
+        leavesContentsOpen: true)
     }
     for file in files where !Self.isPlain(file.name) {
       throw TrainingError(

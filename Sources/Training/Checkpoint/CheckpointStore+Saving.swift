@@ -78,7 +78,7 @@ extension CheckpointStore {
 
   /// The name for another save of a step: that of none which is committed.
   func freeName(ofStep step: Int) throws -> CheckpointName {
-    let last = try checkpoints().filter { $0.step == step && isCommitted($0) }.max()
+    let last = try checkpoints().filter { try $0.step == step && isCommitted($0) }.max()
     return CheckpointName(step: step, revision: last.map { $0.revision + 1 } ?? 0)
   }
 
@@ -94,15 +94,15 @@ extension CheckpointStore {
   /// - Throws: ``TrainingError``; the earlier checkpoints are then as they were.
   func save(step: Int, groups: [CheckpointGroup], state: some Encodable) throws {
     let name = CheckpointName(step: step)
-    if isCommitted(name) {
-      do {
-        _ = try Checkpoint(path: path(of: name))
-        return
-      } catch {
-        setAside(name, reason: "\(error)")
-      }
-    }
     do {
+      if try isCommitted(name) {
+        do {
+          _ = try Checkpoint(path: path(of: name))
+          return
+        } catch let error as TrainingError where !error.leavesContentsOpen {
+          setAside(name, reason: "\(error)")
+        }
+      }
       let part = try CheckpointPart(
         of: groups, rank: 0, rankCount: 1, state: CheckpointPart.encoded(state))
       let temporary = try begin(name, attempt: "0")

@@ -37,15 +37,17 @@ struct CheckpointStore {
 
   /// The checkpoint to go on from: the highest step whose files are as they were saved.
   ///
-  /// Damaged ones that are newer are set aside and named in a warning.
+  /// Damaged ones that are newer are set aside and named in a warning. One that cannot be read, or is
+  /// of another release, may be as good as ever: nothing older is taken in its place.
   ///
   /// - Returns: `nil` where nothing was ever saved.
-  /// - Throws: ``TrainingError`` when there are checkpoints and none is valid.
+  /// - Throws: ``TrainingError`` when there are checkpoints and none is valid, or of the newest that
+  ///   may be cannot be told.
   func newestValid() throws -> Checkpoint? {
     var faults: [(name: CheckpointName, reason: String)] = []
     var uncommitted: [CheckpointName] = []
     for name in try checkpoints().sorted(by: >) {
-      guard isCommitted(name) else {
+      guard try isCommitted(name) else {
         uncommitted.append(name)
         continue
       }
@@ -53,7 +55,7 @@ struct CheckpointStore {
         let checkpoint = try Checkpoint(path: path(of: name))
         for fault in faults { setAside(fault.name, reason: fault.reason) }
         return checkpoint
-      } catch {
+      } catch let error as TrainingError where !error.leavesContentsOpen {
         faults.append((name, "\(error)"))
       }
     }
@@ -78,7 +80,7 @@ struct CheckpointStore {
   /// - Throws: ``TrainingError``.
   func setAside(after name: CheckpointName?) throws {
     for later in try checkpoints().sorted() where name.map({ later > $0 }) ?? true {
-      guard isCommitted(later) else {
+      guard try isCommitted(later) else {
         try withdraw(later)  // A save that was killed before its COMMIT left it.
         continue
       }
@@ -109,14 +111,14 @@ struct CheckpointStore {
   /// The checkpoints up to `newest` that do not stay.
   func removable(through newest: CheckpointName) throws -> [CheckpointName] {
     let earlier = try checkpoints().filter { $0 <= newest }.sorted()
-    let kept = retention.kept(of: earlier.filter(isCommitted))
+    let kept = retention.kept(of: try earlier.filter(isCommitted))
     return earlier.filter { !kept.contains($0) }
   }
 
   /// Removes a checkpoint, its COMMIT first: what is left at any point does not count.
   func withdraw(_ name: CheckpointName) throws {
     let path = path(of: name)
-    if isCommitted(name) {
+    if try isCommitted(name) {
       try operations.remove("\(path)/\(Checkpoint.commitName)")
       try operations.synchronizeFolder(path)
     }
@@ -140,9 +142,11 @@ struct CheckpointStore {
     }
   }
 
-  func isCommitted(_ name: CheckpointName) -> Bool {
-    var status = stat()
-    return lstat("\(path(of: name))/\(Checkpoint.commitName)", &status) == 0
+  /// Whether a checkpoint counts.
+  ///
+  /// - Throws: ``TrainingError`` where that cannot be told.
+  func isCommitted(_ name: CheckpointName) throws -> Bool {
+    try operations.exists("\(path(of: name))/\(Checkpoint.commitName)")
   }
 
   func path(of name: CheckpointName) -> String { "\(folder)/\(name.text)" }

@@ -44,16 +44,18 @@ public struct RunCheckpoints {
     let names = try store.checkpoints().sorted()
     let best = Retention(
       newestCount: 1,
-      bestStep: names.last(where: store.isCommitted).flatMap { bestStep(of: store.path(of: $0)) }
-    ).best(of: names.filter(store.isCommitted))
+      bestStep: try names.last(where: store.isCommitted).flatMap {
+        bestStep(of: store.path(of: $0))
+      }
+    ).best(of: try names.filter(store.isCommitted))
     return names.map { name in
       let path = store.path(of: name)
       var entry = Entry(name: name.text, step: name.step, isBest: name == best)
-      guard store.isCommitted(name) else {
-        entry.fault = "was never saved to its end"
-        return entry
-      }
       do {
+        guard try store.isCommitted(name) else {
+          entry.fault = "was never saved to its end"
+          return entry
+        }
         let checkpoint = try Checkpoint(path: path, verifies: false)
         entry.byteCount = checkpoint.byteCount
         entry.holdsRollouts = checkpoint.holds(Rollout.groupName)

@@ -3,6 +3,8 @@ import Safetensors
 
 /// What a run does to its files and folders, one call at a time, so that a test can let any fail.
 protocol FileOperations: Sendable {
+  /// Whether there is a file or folder.
+  func exists(_ path: String) throws -> Bool
   /// Makes a folder, whose parent has to be there.
   func createFolder(_ path: String) throws
   /// Makes a file that must not be there yet; returns when the disk has its bytes.
@@ -31,6 +33,15 @@ extension FileOperations {
 
 /// The file system.
 struct DiskOperations: FileOperations {
+  func exists(_ path: String) throws -> Bool {
+    var status = stat()
+    if lstat(path, &status) == 0 { return true }
+    guard errno == ENOENT || errno == ENOTDIR else {
+      throw TrainingError(path, failed: "a name that can be looked up", errno: errno)
+    }
+    return false
+  }
+
   func createFolder(_ path: String) throws {
     guard mkdir(path, 0o755) == 0 else {
       throw TrainingError(path, failed: "a folder that can be made", errno: errno)
@@ -82,8 +93,7 @@ struct DiskOperations: FileOperations {
   }
 
   func remove(_ path: String) throws {
-    var status = stat()
-    guard lstat(path, &status) == 0 || errno != ENOENT else { return }
+    guard try exists(path) else { return }
     do {
       try FileManager.default.removeItem(atPath: path)
     } catch {

@@ -23,7 +23,12 @@ struct RegularFile: ~Copyable {
       throw TrainingError(path, failed: "a file that can be read", errno: errno)
     }
     var status = stat()
-    guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+    guard fstat(descriptor, &status) == 0 else {
+      let code = errno
+      close(descriptor)
+      throw TrainingError(path, failed: "a file that can be looked at", errno: code)
+    }
+    guard status.st_mode & S_IFMT == S_IFREG else {
       close(descriptor)
       let isFolder = status.st_mode & S_IFMT == S_IFDIR
       throw TrainingError(

@@ -15,16 +15,21 @@ struct TrainingError: Error, Equatable, Sendable, CustomStringConvertible {
   let advice: String?
   /// 1 where a later start may go well; else `nil`.
   let exitStatus: UInt8?
+  /// Whether it says nothing of the contents: the system did not give them, or another release wrote
+  /// them. They may be as good as ever.
+  let leavesContentsOpen: Bool
 
   /// An error from what was expected and what came.
   init(
-    _ place: String, line: Int? = nil, expected: String, found: String, advice: String? = nil
+    _ place: String, line: Int? = nil, expected: String, found: String, advice: String? = nil,
+    leavesContentsOpen: Bool = false
   ) {
     self.place = place
     self.line = line
     self.expected = expected
     self.found = found
     self.advice = advice
+    self.leavesContentsOpen = leavesContentsOpen
     exitStatus = nil
   }
 
@@ -36,6 +41,8 @@ struct TrainingError: Error, Equatable, Sendable, CustomStringConvertible {
     found = "'\(String(cString: strerror(code)))'"
     self.advice = advice
     exitStatus = [EIO, ESTALE, ENOSPC, EDQUOT, ETIMEDOUT].contains(code) ? 1 : nil
+    // Of a name that is not there, or is a link, that is all there is to know.
+    leavesContentsOpen = ![ENOENT, ENOTDIR, ELOOP].contains(code)
   }
 
   /// A file that came into being while the run was started.
@@ -46,6 +53,7 @@ struct TrainingError: Error, Equatable, Sendable, CustomStringConvertible {
     self.found = found
     advice = "start again, from there"
     exitStatus = 1
+    leavesContentsOpen = false
   }
 
   /// One sentence with all of it.
