@@ -13,7 +13,8 @@ enum TrainingRankTests {
     do {
       try Runtime.setThreadCount(1)
       let passed = try withMPI(threadLevel: .serialized) { world in
-        try runChecks(averagingChecks + promptChecks + trainerChecks, on: world)
+        try runChecks(
+          averagingChecks + checkpointChecks + promptChecks + trainerChecks, on: world)
       }
       exit(passed ? 0 : 1)
     } catch {

@@ -36,6 +36,47 @@ import TorchNN
     }
   }
 
+  @Test func aSaveCountsWithoutAnotherTurn() throws {
+    try withScratchFolder { folder in
+      let saver = try saver(folder)
+      try saver.begin(step: 10, groups: SavedRun.groups(step: 10), state: SavedRun.state(step: 10))
+      #expect(try DiskOperations().appears("\(folder)/step-00000010/COMMIT"))
+      #expect(try saver.finish()?.name.text == "step-00000010")
+      try SavedRun.expectWhole(#require(try makeStore(folder).newestValid()))
+    }
+  }
+
+  @Test func whatAFailedCommitWarnsOfIsSaidToo() throws {
+    let all = FaultyOperations(failingAt: nil)
+    try withScratchFolder { folder in
+      let saver = try saver(folder, operations: all)
+      try saver.begin(step: 10, groups: SavedRun.groups(step: 10), state: SavedRun.state(step: 10))
+      _ = try saver.finish()
+    }
+    var warnings: [String] = []
+    for index in 0..<all.count {
+      // As where a disk is full or gone: what was written cannot be removed either.
+      try withScratchFolder { folder in
+        let collected = Warnings()
+        let saver = try saver(
+          folder, operations: FaultyOperations(failingAt: index, isFatal: true),
+          warnings: collected)
+        do {
+          try saver.begin(
+            step: 10, groups: SavedRun.groups(step: 10), state: SavedRun.state(step: 10))
+          _ = try saver.finish()
+        } catch is AgreedFailure {
+          #expect(!collected.texts.isEmpty, "operation \(index)")
+        }
+        warnings += collected.texts
+      }
+    }
+    #expect(
+      warnings.contains {
+        $0.hasSuffix("what is left of the failed save is removed by the next one")
+      })
+  }
+
   @Test func anotherSaveOfAStepHasANameOfItsOwn() throws {
     try withScratchFolder { folder in
       let saver = try saver(folder)
@@ -96,5 +137,16 @@ import TorchNN
       #expect(failure?.description.hasPrefix("another attempt owns this run: ") == true)
       #expect(try names(in: folder.checkpoints) == ["latest", "step-00000010"])
     }
+  }
+}
+
+extension FileOperations {
+  /// Whether a name comes to be there within some seconds.
+  func appears(_ path: String) throws -> Bool {
+    for _ in 0..<3000 {
+      if try exists(path) { return true }
+      usleep(10_000)
+    }
+    return false
   }
 }

@@ -14,50 +14,53 @@ struct SavedCheckpoint: Sendable, Equatable {
 }
 
 /// Saves checkpoints with all ranks while training goes on: each rank's files are written by a thread
-/// of its own, and rank 0's then makes a checkpoint of them.
+/// of its own, and another one on rank 0 makes a checkpoint of them as soon as all are there.
 ///
 /// These threads know nothing of MPI. In ``begin(step:groups:state:)`` the tensors are copied; later,
 /// when the ranks talk to each other anyway, they learn that no thread ``isBusy`` any more and take
-/// the next turn with ``advance()``. All methods but those that say otherwise are collective.
+/// the next turn with ``advance()``: there they agree on what became of the save, which does not wait
+/// for that. All methods but those that say otherwise are collective.
 final class CheckpointSaver {
   private let communicator: Communicator
   private let folder: String
   private let operations: any FileOperations
-  /// Which checkpoints stay from the next commit on.
+  /// Which checkpoints stay from the next save on.
   var retention: Retention
   /// On rank 0 alone.
   private let owner: RunOwner?
   private let warn: (String) -> Void
   private var stage = Stage.idle
 
-  private typealias Files = [CheckpointManifest.File]
-
-  /// What a thread did.
-  private struct Done<Value: Sendable>: Sendable {
-    let value: Value
+  /// What a thread has written.
+  private struct Done: Sendable {
+    let files: WrittenParts.Files
     let seconds: Double
-    let end: ContinuousClock.Instant
   }
 
   private enum Stage {
     case idle
     /// The ranks write their files.
-    case writing(Save, BackgroundWork<Done<Files>>)
-    /// Rank 0 makes a checkpoint of them; the others have nothing to do.
-    case committing(Save, BackgroundWork<Done<Commit>>?)
+    case writing(Save, BackgroundWork<Done>)
+    /// They are written; rank 0 makes a checkpoint of them, and the others have nothing to do.
+    case committing(Save)
   }
 
   private struct Save {
     let name: CheckpointName
     let folder: String
     let start: ContinuousClock.Instant
+    /// On rank 0 alone.
+    let commit: (parts: WrittenParts, work: BackgroundWork<Commit?>)?
     /// Of this rank's thread for its files.
     var writingSeconds = 0.0
   }
 
   private struct Commit: Sendable {
-    let byteCount: Int
+    /// The bytes of the files, or why it failed.
+    let byteCount: Result<Int, any Error>
     let warnings: [String]
+    let seconds: Double
+    let end: ContinuousClock.Instant
   }
 
   /// A saver that has nothing to do yet.
@@ -96,7 +99,7 @@ final class CheckpointSaver {
     switch stage {
     case .idle: false
     case .writing(_, let work): !work.isDone
-    case .committing(_, let work): work.map { !$0.isDone } ?? false
+    case .committing(let save): save.commit.map { !$0.work.isDone } ?? false
     }
   }
 
@@ -129,11 +132,17 @@ final class CheckpointSaver {
       preconditionFailure("rank 0 names a checkpoint and its folder")
     }
     let folder = String(lines[1])
+    let writing = BackgroundWork { [operations, rank = communicator.rank] in
+      let start = ContinuousClock.now
+      let files = try part.write(to: folder, by: operations)
+      if rank > 0 { try WrittenParts.leave(files, of: rank, in: folder, by: operations) }
+      return Done(files: files, seconds: (.now - start) / .seconds(1))
+    }
     stage = .writing(
-      Save(name: name, folder: folder, start: start),
-      Self.timed { [makeStore] in
-        try part.write(to: folder, by: makeStore({ _ in }).operations)
-      })
+      Save(
+        name: name, folder: folder, start: start,
+        commit: isFirst ? commit(folder, as: name, after: writing) : nil),
+      writing)
   }
 
   /// Takes the next turn, when no rank is busy.
@@ -145,18 +154,19 @@ final class CheckpointSaver {
     case .idle: return nil
     case .writing(var save, let work):
       stage = .idle
-      let files = try gather(work, of: &save)
-      stage = .committing(save, files.map { commit(save, $0) })
+      try agree(on: work, of: &save)
+      stage = .committing(save)
       return nil
-    case .committing(let save, let work):
+    case .committing(let save):
       stage = .idle
-      let commit = try communicator.agreed { try work?.wait() }
-      guard let commit else { return nil }
-      commit.value.warnings.forEach(warn)
-      return SavedCheckpoint(
-        name: save.name, byteCount: commit.value.byteCount,
-        seconds: (commit.end - save.start) / .seconds(1),
-        workSeconds: save.writingSeconds + commit.seconds)
+      return try communicator.agreed {
+        guard let commit = try save.commit?.work.wait() else { return nil }
+        commit.warnings.forEach(warn)
+        return SavedCheckpoint(
+          name: save.name, byteCount: try commit.byteCount.get(),
+          seconds: (commit.end - save.start) / .seconds(1),
+          workSeconds: save.writingSeconds + commit.seconds)
+      }
     }
   }
 
@@ -171,37 +181,54 @@ final class CheckpointSaver {
     return saved
   }
 
-  /// All ranks' files, on rank 0.
-  private func gather(_ work: BackgroundWork<Done<Files>>, of save: inout Save) throws -> Files? {
+  /// Tells rank 0's thread what all ranks have written, or that the save is given up.
+  private func agree(on work: BackgroundWork<Done>, of save: inout Save) throws {
     do {
       let done = try communicator.agreed { try work.wait() }
       save.writingSeconds = done.seconds
-      let parts = try Array(JSONEncoder.stable().encode(done.value))
-      let all = try communicator.gather(parts)
-      return try all?.flatMap { try JSONDecoder().decode(Files.self, from: Data($0)) }
+      let parts = try communicator.gather(Array(JSONEncoder.stable().encode(done.files)))
+      guard let parts else { return }
+      save.commit?.parts.handOver(
+        try parts.flatMap { try JSONDecoder().decode(WrittenParts.Files.self, from: Data($0)) })
     } catch let failure as AgreedFailure {
-      if communicator.rank == 0 { makeStore(warn).abandon(save.folder) }
+      // A rank whose last operation failed, and took effect, has left all that a checkpoint needs.
+      let isGivenUp = save.commit.map { $0.parts.giveUp() } ?? true
+      guard try communicator.allReduce(UInt8(isGivenUp ? 1 : 0), by: .min) == 1 else {
+        if communicator.rank == 0 { warn("\(failure); all files were there before that") }
+        return
+      }
+      if let commit = save.commit {
+        _ = try commit.work.wait()
+        makeStore(warn).abandon(save.folder)
+      }
       throw failure
     }
   }
 
-  private func commit(_ save: Save, _ files: Files) -> BackgroundWork<Done<Commit>> {
-    Self.timed { [makeStore, owner] in
-      var warnings: [String] = []
-      let byteCount = try makeStore { warnings.append($0) }.commit(
-        save.folder, as: save.name, files: files, checkOwner: { try owner?.check() })
-      return Commit(byteCount: byteCount, warnings: warnings)
-    }
-  }
-
-  private static func timed<Value: Sendable>(_ work: @escaping @Sendable () throws -> Value)
-    -> BackgroundWork<Done<Value>>
-  {
-    BackgroundWork {
-      let start = ContinuousClock.now
-      let value = try work()
-      let end = ContinuousClock.now
-      return Done(value: value, seconds: (end - start) / .seconds(1), end: end)
-    }
+  /// Makes a checkpoint, on rank 0, once all ranks' files are there.
+  private func commit(
+    _ folder: String, as name: CheckpointName, after writing: BackgroundWork<Done>
+  ) -> (parts: WrittenParts, work: BackgroundWork<Commit?>) {
+    let rankCount = communicator.size
+    let parts = WrittenParts(in: folder, rankCount: rankCount)
+    return (
+      parts,
+      BackgroundWork { [makeStore, owner] in
+        // What rank 0 could not write it says itself.
+        guard let own = try? writing.wait(), let files = parts.wait(besides: own.files) else {
+          return nil
+        }
+        let start = ContinuousClock.now
+        var warnings: [String] = []
+        let byteCount = Result {
+          try makeStore { warnings.append($0) }.commit(
+            folder, as: name, files: files, rankCount: rankCount,
+            checkOwner: { try owner?.check() })
+        }
+        let end = ContinuousClock.now
+        return Commit(
+          byteCount: byteCount, warnings: warnings, seconds: (end - start) / .seconds(1), end: end)
+      }
+    )
   }
 }

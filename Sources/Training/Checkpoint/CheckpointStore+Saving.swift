@@ -25,12 +25,13 @@ extension CheckpointStore {
   /// - Parameters:
   ///   - temporary: What ``begin(_:attempt:)`` returned.
   ///   - files: What all ranks wrote there.
+  ///   - rankCount: The ranks, those that left a file which says what they wrote.
   ///   - checkOwner: Throws where another start of the program has taken over the run.
   /// - Returns: The bytes of the files.
   /// - Throws: The reason, when nothing of it is left; the earlier checkpoints are then as they were.
   func commit(
     _ temporary: String, as name: CheckpointName, files: [CheckpointManifest.File],
-    checkOwner: () throws -> Void = {}
+    rankCount: Int = 1, checkOwner: () throws -> Void = {}
   ) throws -> Int {
     let path = path(of: name)
     let byteCount: Int
@@ -38,6 +39,7 @@ extension CheckpointStore {
       try checkOwner()
       removeLeftovers(butNot: temporary)
       try operations.remove(path)  // A save that was killed before its COMMIT left it.
+      try WrittenParts.remove(ofRanks: rankCount, in: temporary, by: operations)
       let manifest = try CheckpointManifest(step: name.step, files: files).encoded()
       try operations.createFile("\(temporary)/\(CheckpointManifest.fileName)", contents: manifest)
       try operations.synchronizeFolder(temporary)
