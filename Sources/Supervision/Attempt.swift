@@ -56,7 +56,11 @@ struct Attempt {
     }
     while true {
       let signal = signals.next(withinMilliseconds: 200)
-      if let end = child.end() { return ending(end) }
+      if let end = child.end() {
+        // Nobody is left to pass it on to; the next start must not come.
+        if signal != nil { wasToldToStop = true }
+        return ending(end)
+      }
       if let signal { stop(for: signal) }
       if let timeEnd, !wasToldToStop, .now > timeEnd {
         say("the time of cluster.timeLimit is over")

@@ -85,6 +85,31 @@ import Testing
     }
   }
 
+  @Test func aStopThatComesAsTheRanksEndIsKept() throws {
+    let program = LaunchCommand.Program(
+      mpirun: "/bin/false", prdp: "/prdp", configuration: "/c", overrides: [], arguments: [],
+      workingFolder: "/")
+    let (outcome, end) = (Outcome(), DispatchSemaphore(value: 0))
+    // Of a thread of its own, which the signals are for.
+    Thread.detachNewThread {
+      outcome.result = Result {
+        let cluster = RunConfiguration().cluster
+        var signals = StopSignals()
+        var attempt = try Attempt(
+          LaunchCommand(program, on: cluster, excluding: [], coreCount: 1, exporting: []),
+          on: cluster, environment: [:], monitor: HeartbeatMonitor(rankCount: 1, isLocal: true),
+          say: { _ in })
+        // Both the end and the signal are there before either is looked at.
+        usleep(500_000)
+        raise(SIGUSR1)
+        return attempt.run(&signals).wasToldToStop ? 1 : 0
+      }
+      end.signal()
+    }
+    try #require(end.wait(timeout: .now() + 60) == .success, "it does not end")
+    #expect(try outcome.result?.get() == 1)
+  }
+
   @Test func aRunGoesBackUntilItHasSavedSomethingElse() throws {
     // The third start saves step 10 in the place of step 20.
     let script = """
