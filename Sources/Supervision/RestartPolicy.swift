@@ -12,8 +12,8 @@ public struct RestartPolicy: Sendable {
     public var blamedHosts: Set<String> = []
     /// The optimiser step that it died at, where that is known.
     public var step: Int?
-    /// The newest committed step of the run folder.
-    public var committedStep: Int?
+    /// The newest checkpoint of the run folder.
+    public var checkpoint: CommittedCheckpoint?
     /// Where nothing could be started, since a host was not reached: for how many seconds in a row.
     public var secondsWithoutWay: Int?
 
@@ -53,10 +53,10 @@ public struct RestartPolicy: Sendable {
   private let stopsAreAsked: Bool
 
   private var excluded: Set<String> = []
-  /// The steps that starts died at since a step was last committed.
+  /// The steps that starts died at since a checkpoint was last committed.
   private var failedSteps: [Int?] = []
   private var failuresByHost: [String: Int] = [:]
-  private var committedStep: Int?
+  private var checkpoint: CommittedCheckpoint?
 
   private static let longestDelay = 300
   private static let failuresOfAHost = 2
@@ -72,17 +72,17 @@ public struct RestartPolicy: Sendable {
   ///   - leavesHostsOut: Whether one that failed twice is left out.
   ///   - stopsAreAsked: Whether a run that ends preempted and saved was meant to, also where the
   ///     launcher did not tell it to: it has a time limit.
-  ///   - committedStep: The newest committed step before the first start.
+  ///   - checkpoint: The newest one before the first start.
   public init(
     restarts: Int, delay: Int, hosts: [String], leavesHostsOut: Bool, stopsAreAsked: Bool = false,
-    committedStep: Int? = nil
+    checkpoint: CommittedCheckpoint? = nil
   ) {
     limit = restarts
     self.delay = delay
     self.hosts = hosts
     self.leavesHostsOut = leavesHostsOut
     self.stopsAreAsked = stopsAreAsked
-    self.committedStep = committedStep
+    self.checkpoint = checkpoint
   }
 
   /// What follows an ending.
@@ -97,9 +97,9 @@ public struct RestartPolicy: Sendable {
         return .end(status: ending.status, explanation: "it was stopped before it had saved")
       }
     }
-    // A run that went back to an earlier one has fewer.
-    if let step = ending.committedStep, step != committedStep {
-      committedStep = step
+    // That of a run which went back to an earlier one has fewer steps.
+    if let newest = ending.checkpoint, newest != checkpoint {
+      checkpoint = newest
       failedSteps = []
       failuresByHost = [:]
     }
@@ -145,6 +145,6 @@ public struct RestartPolicy: Sendable {
     return "the run ended \(times) without a new checkpoint in between, \(places)"
       + (hosts.isEmpty
         ? "" : "; the host that it began with: \(hosts.joined(separator: ", ")) of them")
-      + (committedStep.map { "; the newest checkpoint is that of step \($0)" } ?? "")
+      + (checkpoint.map { "; the newest checkpoint is that of step \($0.step)" } ?? "")
   }
 }

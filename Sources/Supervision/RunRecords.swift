@@ -50,15 +50,29 @@ final class RunRecords {
 
   deinit { close(lock) }
 
-  /// The newest step with a checkpoint that was committed; `nil` where there is none.
-  var committedStep: Int? {
+  /// The newest checkpoint that was committed; `nil` where there is none.
+  ///
+  /// - Throws: ``SupervisionError`` where that cannot be told.
+  func newestCheckpoint() throws(SupervisionError) -> CommittedCheckpoint? {
     let checkpoints = "\(folder)/checkpoints"
-    let names = (try? FileManager.default.contentsOfDirectory(atPath: checkpoints)) ?? []
-    // `step-00000010.1` is another save of step 10, with more done since.
-    return names.filter {
-      $0.hasPrefix("step-")
-        && FileManager.default.fileExists(atPath: "\(checkpoints)/\($0)/COMMIT")
-    }.compactMap { Int($0.dropFirst("step-".count).prefix { $0 != "." }) }.max()
+    let names: [String]
+    do {
+      names = try FileManager.default.contentsOfDirectory(atPath: checkpoints)
+    } catch CocoaError.fileReadNoSuchFile {
+      return nil
+    } catch {
+      throw SupervisionError(
+        checkpoints, expected: "a folder that can be read",
+        found: "'\(error.localizedDescription)'")
+    }
+    var newest: CommittedCheckpoint?
+    for name in names {
+      guard let found = try CommittedCheckpoint(name, in: checkpoints) else { continue }
+      if newest.map({ ($0.step, $0.revision) < (found.step, found.revision) }) ?? true {
+        newest = found
+      }
+    }
+    return newest
   }
 
   /// Adds a line to launch.jsonl.

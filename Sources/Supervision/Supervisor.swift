@@ -15,8 +15,10 @@ public final class Supervisor {
   private var hasStarted = false
   /// Since when hosts are not reached, without a start in between.
   private var lostSince: ContinuousClock.Instant?
-  /// The newest committed step before the first start.
-  private let firstStep: Int?
+  /// The newest checkpoint before the first start.
+  private let firstCheckpoint: CommittedCheckpoint?
+  /// The newest one when that could last be told.
+  private var checkpoint: CommittedCheckpoint?
   /// The hosts that are reached over the network.
   private let remoteHosts: Set<String>
 
@@ -37,11 +39,12 @@ public final class Supervisor {
     try DescriptorLimit.check(DescriptorLimit.raise(), rankCount: cluster.rankCount)
     signals = StopSignals()
     records = try RunRecords(folder: folder)
-    firstStep = records.committedStep
+    firstCheckpoint = try records.newestCheckpoint()
+    checkpoint = firstCheckpoint
     policy = RestartPolicy(
       restarts: cluster.restarts, delay: cluster.restartDelay, hosts: cluster.hosts.map(\.name),
       leavesHostsOut: cluster.fewerRanks, stopsAreAsked: cluster.timeLimit != nil,
-      committedStep: firstStep)
+      checkpoint: firstCheckpoint)
   }
 
   /// Runs to the end.
@@ -69,7 +72,7 @@ public final class Supervisor {
         }
         say(
           "restart in \(seconds) s, "
-            + (ending.committedStep.map { "from step \($0)" } ?? "from the beginning"))
+            + (ending.checkpoint.map { "from step \($0.step)" } ?? "from the beginning"))
         guard wait(seconds: seconds) else {
           say("stopped while nothing was running")
           return RestartPolicy.Status.preempted
@@ -105,7 +108,12 @@ public final class Supervisor {
       ending.reason = "\(error)"
     }
     ending.excuseHosts(ofNetwork: remoteHosts.subtracting(excluded))
-    ending.committedStep = records.committedStep
+    do throws(SupervisionError) {
+      checkpoint = try records.newestCheckpoint()
+    } catch {
+      say("warning: \(error)")
+    }
+    ending.checkpoint = checkpoint
     record(ending, command, start: start)
     return ending
   }
@@ -114,15 +122,21 @@ public final class Supervisor {
     _ command: inout LaunchCommand?
   ) throws(SupervisionError) -> RestartPolicy.Ending {
     let next = try LaunchCommand(
-      programNow, on: cluster, excluding: excluded,
+      programNow(), on: cluster, excluding: excluded,
       coreCount: ProcessInfo.processInfo.activeProcessorCount,
       exporting: [LauncherAddress.variable])
     command = next
     let monitor = try HeartbeatMonitor(
       rankCount: next.hosts.count, network: cluster.network, isLocal: cluster.hosts.isEmpty)
     if !hasStarted { say(next.shellText) }
-    var attempt = try Attempt(
-      next, on: cluster, environment: environment, monitor: monitor, until: end, say: say)
+    var attempt: Attempt
+    do throws(SupervisionError) {
+      attempt = try Attempt(
+        next, on: cluster, environment: environment, monitor: monitor, until: end, say: say)
+    } catch {
+      monitor.stop()
+      throw error
+    }
     hasStarted = true
     lostSince = nil
     return attempt.run(&signals)
@@ -156,10 +170,12 @@ public final class Supervisor {
 
   /// A start after the first goes on from what the one before has saved, with the time that is left;
   /// where nothing was saved, it begins as the first did.
-  private var programNow: LaunchCommand.Program {
+  ///
+  /// - Throws: ``SupervisionError`` where it cannot be told whether anything was saved.
+  private func programNow() throws(SupervisionError) -> LaunchCommand.Program {
     guard hasStarted else { return program }
-    let step = records.committedStep
-    let resuming = step == nil || step == firstStep ? program : program.resumingLatest
+    let newest = try records.newestCheckpoint()
+    let resuming = newest == nil || newest == firstCheckpoint ? program : program.resumingLatest
     return secondsLeft.map { resuming.setting("cluster.timeLimit=\(max(1, Int($0)))") } ?? resuming
   }
 
@@ -178,7 +194,7 @@ public final class Supervisor {
         .init(
           start: start, seconds: Date().timeIntervalSince(start), command: command?.words ?? [],
           status: ending.status, reason: ending.reason, blamedHosts: ending.blamedHosts.sorted(),
-          step: ending.step, committedStep: ending.committedStep))
+          step: ending.step, committedStep: ending.checkpoint?.step))
     } catch {
       // A log never ends a run.
       say("warning: \(error)")

@@ -5,22 +5,22 @@ import Testing
 @Suite struct RestartPolicyTests {
   private func policy(
     restarts: Int = 3, delay: Int = 10, hosts: [String] = [], leavesHostsOut: Bool = true,
-    stopsAreAsked: Bool = false, committedStep: Int? = nil
+    stopsAreAsked: Bool = false, checkpoint: CommittedCheckpoint? = nil
   ) -> RestartPolicy {
     RestartPolicy(
       restarts: restarts, delay: delay, hosts: hosts, leavesHostsOut: leavesHostsOut,
-      stopsAreAsked: stopsAreAsked, committedStep: committedStep)
+      stopsAreAsked: stopsAreAsked, checkpoint: checkpoint)
   }
 
   private func ending(
     _ status: Int32, toldToStop: Bool = false, blamed: Set<String> = [], step: Int? = nil,
-    committed: Int? = nil
+    committed committedStep: Int? = nil, revision: Int = 0
   ) -> RestartPolicy.Ending {
     var ending = RestartPolicy.Ending(status: status)
     ending.wasToldToStop = toldToStop
     ending.blamedHosts = blamed
     ending.step = step
-    ending.committedStep = committed
+    ending.checkpoint = committedStep.map { CommittedCheckpoint(step: $0, revision: revision) }
     return ending
   }
 
@@ -62,7 +62,7 @@ import Testing
   }
 
   @Test func aRunThatDiesAtTheSameStepEachTimeIsGivenUpAndTheStepNamed() {
-    var policy = policy(restarts: 2, committedStep: 8)
+    var policy = policy(restarts: 2, checkpoint: .init(step: 8))
     for _ in 0..<2 {
       #expect(policy.decide(after: ending(139, step: 12, committed: 8)).isRestart)
     }
@@ -95,6 +95,15 @@ import Testing
     #expect(!policy.decide(after: ending(1, step: 11, committed: 10)).isRestart)
   }
 
+  @Test func anotherSaveOfAStepIsANewCheckpointToo() {
+    var policy = policy(restarts: 1, checkpoint: .init(step: 10))
+    for revision in 1...5 {
+      let ending = ending(1, step: 10, committed: 10, revision: revision)
+      #expect(policy.decide(after: ending) == .restart(afterSeconds: 10, withoutHosts: []))
+    }
+    #expect(!policy.decide(after: ending(1, committed: 10, revision: 5)).isRestart)
+  }
+
   @Test func noRestartsMeansNone() {
     var policy = policy(restarts: 0)
     #expect(!policy.decide(after: ending(1)).isRestart)
@@ -125,7 +134,7 @@ import Testing
   }
 
   @Test func aRunThatWentBackHasANewCheckpointOnceItsStepDiffers() {
-    var policy = policy(restarts: 1, committedStep: 20)
+    var policy = policy(restarts: 1, checkpoint: .init(step: 20))
     #expect(policy.decide(after: ending(1, committed: 20)).isRestart)
     #expect(policy.decide(after: ending(1, committed: 10)).isRestart)
     #expect(!policy.decide(after: ending(1, committed: 10)).isRestart)

@@ -16,7 +16,7 @@ import Testing
   @Test func aRunFolderHasOneLauncherAtATime() throws {
     try withFolder { folder in
       var first: RunRecords? = try RunRecords(folder: folder)
-      #expect(first?.committedStep == nil)
+      #expect(try first?.newestCheckpoint() == nil)
       let error = #expect(throws: SupervisionError.self) { try RunRecords(folder: folder) }
       #expect(
         error?.description == "\(folder): expected a run folder without a launcher, "
@@ -32,12 +32,23 @@ import Testing
       for (name, isCommitted) in [
         ("step-00000002", true), ("step-00000010", true), ("step-00000012", false),
         (".tmp-step-14", true), ("step-x", true),
+        ("step-00000010.2", true), ("step-00000010.1", true), ("step-00000010.3", false),
       ] {
         let path = "\(folder)/checkpoints/\(name)"
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-        if isCommitted { try Data().write(to: URL(filePath: "\(path)/COMMIT")) }
+        if isCommitted { try Data("of \(name)".utf8).write(to: URL(filePath: "\(path)/COMMIT")) }
       }
-      #expect(records.committedStep == 10)
+      #expect(
+        try records.newestCheckpoint()
+          == CommittedCheckpoint(step: 10, revision: 2, commit: "of step-00000010.2"))
+    }
+  }
+
+  @Test func checkpointsThatCannotBeListedAreNotTakenForNone() throws {
+    try withFolder { folder in
+      let records = try RunRecords(folder: folder)
+      try Data().write(to: URL(filePath: "\(folder)/checkpoints"))
+      #expect(throws: SupervisionError.self) { try records.newestCheckpoint() }
     }
   }
 

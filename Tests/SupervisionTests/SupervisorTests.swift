@@ -110,10 +110,20 @@ import Testing
     #expect(try outcome.result?.get() == 1)
   }
 
-  @Test func aRunGoesBackUntilItHasSavedSomethingElse() throws {
-    // The third start saves step 10 in the place of step 20.
+  @Test func checkpointsThatCannotBeListedAreNotTakenForNone() throws {
+    let script = "mv checkpoints aside; touch checkpoints; exit 1"
+    let (status, starts) = try launch(script, arguments: ["--resume", "/old"]) { $0.restarts = 2 }
+    #expect(status == 1)
+    #expect(starts.count == 1)
+  }
+
+  @Test(arguments: [
+    "mv checkpoints/step-20 checkpoints/step-10", "echo other > checkpoints/step-20/COMMIT",
+  ])
+  func aRunGoesBackUntilItHasSavedSomethingElse(_ save: String) throws {
+    // The third start saves step 10 in the place of step 20, or step 20 once more.
     let script = """
-      [ $(wc -l < words) = 3 ] && mv checkpoints/step-20 checkpoints/step-10
+      [ $(wc -l < words) = 3 ] && \(save)
       [ $(wc -l < words) = 4 ] && exit 0
       exit 1
       """
