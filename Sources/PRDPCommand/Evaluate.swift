@@ -50,6 +50,13 @@ struct Evaluate: ParsableCommand {
   var seed: UInt64 = 0
 
   @Option(
+    help: ArgumentHelp(
+      "Keeps what programs and services say, and asks for none of it again: a run's is RUN/ledger.",
+      valueName: "folder"),
+    completion: .directory)
+  var ledger: String?
+
+  @Option(
     help: "Writes the report with the score of each image; - for standard output instead.",
     completion: .file(extensions: ["json"]))
   var json: String?
@@ -70,7 +77,8 @@ struct Evaluate: ParsableCommand {
       let device = try prepareDevice(configuration.cluster, world)
       let run = try EvaluationRun(
         configuration, weights, modelPath: model, prompts: prompts,
-        imagesPerPrompt: imagesPerPrompt, seed: seed, communicator: world, device: device)
+        imagesPerPrompt: imagesPerPrompt, seed: seed, ledger: ledger, communicator: world,
+        device: device)
       let bar = world.rank == 0 ? ProgressBar() : nil
       let report = try run.run { bar?.show(done: $0, of: $1) }
       bar?.clear()

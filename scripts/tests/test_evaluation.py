@@ -5,6 +5,7 @@ import subprocess
 import unittest
 
 import runs
+from test_rewards import PROGRAM
 
 
 def prdp(*arguments, ranks=None):
@@ -80,6 +81,21 @@ class EvaluationTests(unittest.TestCase):
         exported, _ = self.evaluate(
             "exported", "--lora", export / "pytorch_lora_weights.safetensors")
         self.assertEqual(exported["scores"], tuned["scores"])
+
+    def test_what_was_paid_for_is_not_asked_for_again(self):
+        log, ledger = self.scratch / "asked", self.scratch / "ledger"
+        reward = f"rewards=[{{name: pick, kind: command, program: [python3, {PROGRAM}, {log}]}}]"
+        found = [
+            self.evaluate(f"paid-{ranks}", "--ledger", ledger, "--set", reward, ranks=ranks)[0]
+            for ranks in (2, None)]
+        self.assertEqual(found[0], found[1])
+        self.assertEqual(len(log.read_text().splitlines()), 21)
+        lines = [
+            json.loads(line) for path in sorted(ledger.iterdir())
+            for line in path.read_text().splitlines()]
+        self.assertEqual(
+            sorted((line["set"], line["position"], line["index"]) for line in lines),
+            [("evaluate", prompt, image) for prompt in range(7) for image in range(3)])
 
     def test_wrong_input_is_named(self):
         _, path = self.evaluate("for-errors")

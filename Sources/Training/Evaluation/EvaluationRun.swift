@@ -36,6 +36,7 @@ public struct EvaluationRun {
   private let sampler: ImageSampler
   private let imagesPerPrompt: Int
   private let seed: UInt64
+  private let ledger: ScoreLedger?
 
   /// Loads all that is needed. Collective.
   ///
@@ -45,10 +46,11 @@ public struct EvaluationRun {
   ///   - prompts: A file in any format that training takes.
   ///   - imagesPerPrompt: B, 1 or more.
   ///   - seed: Decides all noise, together with the place of the prompt and of the image.
+  ///   - ledger: The folder where scores that cost are kept, and which are not asked for again.
   /// - Throws: `AgreedFailure`.
   public init(
     _ configuration: RunConfiguration, _ weights: Weights, modelPath: String?, prompts: String,
-    imagesPerPrompt: Int, seed: UInt64, communicator: Communicator, device: Device
+    imagesPerPrompt: Int, seed: UInt64, ledger: String?, communicator: Communicator, device: Device
   ) throws {
     self.configuration = configuration
     self.communicator = communicator
@@ -69,10 +71,16 @@ public struct EvaluationRun {
         file, reward, model.folder, model.sha256,
         ImageSampler(
           model: model.model, plan: plan, guidanceScale: configuration.sampler.guidance,
-          batchCount: configuration.sampler.batchSize)
+          batchCount: configuration.sampler.batchSize),
+        try ledger.map {
+          try ScoreLedger(
+            folder: $0, rank: communicator.rank,
+            seeds: ScoreSeeds(training: seed, evaluation: seed),
+            warn: { ServiceReward.writeToStandardError("warning: \($0)") })
+        }
       )
     }
-    (self.prompts, reward, folder, modelSHA256, sampler) = parts
+    (self.prompts, reward, folder, modelSHA256, sampler, self.ledger) = parts
     try communicator.requireTheSame([
       ("configuration", configuration.yaml()), ("model", modelSHA256),
       ("prompts", parts.0.sha256), ("options", "\(imagesPerPrompt) \(seed)"),
@@ -99,7 +107,7 @@ public struct EvaluationRun {
     }
   }
 
-  /// Draws and scores all images. Collective.
+  /// Draws and scores all images, scoring some while others are drawn. Collective.
   ///
   /// - Parameter progress: Is told how many of this rank's batches are done, of how many.
   /// - Returns: The same on all ranks.
@@ -111,17 +119,30 @@ public struct EvaluationRun {
     var table = ScoreTable(of: reward, imageCount: imageCount)
     try communicator.agreed {
       let empty = try withoutGradient { try sampler.model.encodeEmptyPrompt() }
-      for (done, start) in starts.enumerated() {
-        let places = Array(start..<min(start + batchCount, imageCount))
-        table.fill(from: start, with: try scores(of: places, empty))
-        progress(done + 1, starts.count)
+      let queue = ScoringQueue(threadCount: configuration.scoring.parallelPrompts)
+      // Answers that are on their way may still be kept.
+      defer { queue.close(waitingUntil: .distantFuture) }
+      var doneCount = 0
+      func collect(waitingUntil limit: Date) throws {
+        for done in try queue.collect(waitingUntil: limit) {
+          table.fill(from: starts[done.index], with: done.scores)
+          doneCount += 1
+          progress(doneCount, starts.count)
+        }
       }
+      for (part, start) in starts.enumerated() {
+        _ = queue.waitForRoom(until: .distantFuture)
+        try collect(waitingUntil: .distantPast)
+        let drawn = try draw(Array(start..<min(start + batchCount, imageCount)), empty)
+        queue.submit(part) { [reward, ledger] in try reward.scores(of: drawn, keptIn: ledger) }
+      }
+      while doneCount < starts.count { try collect(waitingUntil: .distantFuture) }
     }
     try table.join(communicator)
     return report(table)
   }
 
-  private func scores(of places: [Int], _ empty: TextContext) throws -> WeightedScores {
+  private func draw(_ places: [Int], _ empty: TextContext) throws -> DrawnImages {
     let entries = places.map { prompts.entries[$0 / imagesPerPrompt] }
     // Without guidance there is nothing that a negative prompt could do.
     let hasNegatives = sampler.guidanceScale != 1 && entries.contains { !$0.negative.isEmpty }
@@ -134,7 +155,12 @@ public struct EvaluationRun {
         evaluationSeed(
           seed, set: "", place: $0 / imagesPerPrompt, imageIndex: $0 % imagesPerPrompt)
       })
-    return try reward.scores(of: images, prompts: entries.map(\.text))
+    return DrawnImages(
+      images: images, prompts: entries.map(\.text),
+      places: places.map {
+        ImagePlace(
+          set: "evaluate", position: $0 / imagesPerPrompt, index: $0 % imagesPerPrompt)
+      })
   }
 
   private func report(_ table: ScoreTable) -> EvaluationReport {

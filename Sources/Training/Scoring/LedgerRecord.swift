@@ -18,12 +18,12 @@ struct ImagePlace: Sendable, Equatable {
 /// What images' noise follows from, beside their places.
 struct ScoreSeeds: Sendable {
   /// Of the run.
-  let training: Int
+  let training: UInt64
   /// Of its evaluations.
-  let evaluation: Int
+  let evaluation: UInt64
 
   /// The seed of the image at a place.
-  subscript(_ place: ImagePlace) -> Int {
+  subscript(_ place: ImagePlace) -> UInt64 {
     place.set == ImagePlace.trainingSet ? training : evaluation
   }
 }
@@ -43,7 +43,7 @@ struct LedgerRecord: Codable, Equatable {
   /// Among the images of the position.
   var index: Int
   /// Of the run or of its evaluations: with set, position and index it keys the image's noise.
-  var seed: Int
+  var seed: UInt64
   /// SHA-256 over the image, see `Image.sha256`.
   var image: String
   /// What the reward said, raw; null for a missing score.

@@ -1,15 +1,7 @@
 import Foundation
-import Images
 import MPI
 import Rewards
 import Synchronization
-
-/// Some images with their prompts, and where they have their place.
-struct DrawnImages: Sendable {
-  let images: [Image]
-  let prompts: [String]
-  let places: [ImagePlace]
-}
 
 extension Trainer {
   /// Draws images part by part, and scores each part while the next ones are drawn: drawing waits only
@@ -90,7 +82,9 @@ extension Trainer {
       try collect()
       if isToEnd() { break }
       let drawn = try measure(.sample) { try draw(drawnCount) }
-      queue.submit(drawnCount, scoring(drawn, by: scorer, counting: attempts))
+      queue.submit(drawnCount) { [ledger] in
+        try scorer.scores(of: drawn, keptIn: ledger, onAttempt: attempts.increase)
+      }
       drawnCount += 1
     }
     try measure(.reward) {
@@ -107,25 +101,6 @@ extension Trainer {
     missingScores = MissingScores()
     for scores in found { scores.map { missingScores.note($0, of: scorer) } }
     return found
-  }
-
-  /// What a thread beside this one does to score images.
-  private func scoring(
-    _ drawn: DrawnImages, by scorer: WeightedReward, counting attempts: AttemptCount
-  ) -> @Sendable () throws -> WeightedScores {
-    { [ledger] in
-      try scorer.scores(of: drawn.images, prompts: drawn.prompts) { reward, images, prompts in
-        guard let paid = reward as? any PaidReward else {
-          return try reward.score(images, prompts: prompts)
-        }
-        guard let ledger else {
-          return try paid.score(images, prompts: prompts) { _, _ in attempts.increase() }
-        }
-        return try ledger.scores(
-          of: images, prompts: prompts, places: drawn.places, by: paid, onAttempt: attempts.increase
-        )
-      }
-    }
   }
 }
 

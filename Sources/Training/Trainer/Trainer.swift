@@ -238,7 +238,8 @@ public final class Trainer {
     ledger = try ScoreLedger(
       folder: RunFolder.ledger(in: configuration.run.output), rank: rank,
       seeds: ScoreSeeds(
-        training: configuration.run.seed, evaluation: configuration.evaluation.seed)
+        training: UInt64(configuration.run.seed),
+        evaluation: UInt64(configuration.evaluation.seed))
     ) { ServiceReward.writeToStandardError("warning: rank \(rank): \($0)") }
     if let count = ledger?.count, count > 0 {
       display?.note("the ledger holds \(count) scores, which are not paid for again")
