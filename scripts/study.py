@@ -254,20 +254,20 @@ def main():
         prog="scripts/study", description=__doc__.splitlines()[0],
         formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     parser.add_argument("--output", default="runs/study", help="where the runs and results go")
-    parser.add_argument("--queries", type=int, default=10240, help="images scored in each run")
+    parser.add_argument("--queries", type=int, default=5120, help="images scored in each run")
     parser.add_argument("--seeds", type=int, default=3, help="runs of each method")
     parser.add_argument("--prompts", type=int, default=16, help="prompts of an epoch")
     parser.add_argument("--images-per-prompt", type=int, default=16, help="images of each of them")
-    parser.add_argument("--inner-steps", type=int, default=2, help="optimiser steps on an epoch")
+    parser.add_argument("--inner-steps", type=int, default=4, help="optimiser steps on an epoch")
     parser.add_argument(
         "--evaluation-images", type=int, default=512, help="images of each evaluation set")
     parser.add_argument("--ranks", type=int, default=os.cpu_count(), help="ranks of each run")
-    parser.add_argument("--quick", action="store_true", help="1 seed, 1024 queries, 128 images")
+    parser.add_argument("--quick", action="store_true", help="1 seed, 512 queries, 128 images")
     parser.add_argument("--only", nargs="+", choices=names, default=names, help="these alone")
     parser.add_argument("--report", action="store_true", help="run nothing, write the results")
     options = parser.parse_args()
     if options.quick:
-        options.seeds, options.queries, options.evaluation_images = 1, 1024, 128
+        options.seeds, options.queries, options.evaluation_images = 1, 512, 128
         if options.output == "runs/study":
             options.output = "runs/study-quick"
     if options.queries < options.prompts * options.images_per_prompt:

@@ -144,8 +144,8 @@ import Testing
   ])
   func aSettingKeepsItsRule(_ setting: String, _ message: String) {
     #expect(
-      errorText("rewards: [{name: command, program: [a], \(setting)}]")
-        == "cluster.yaml:1: \(message)")
+      errorText("rewards: [{name: command, program: [a], \(setting)}]").split(separator: "\n")
+        .first.map(String.init) == "cluster.yaml:1: \(message)")
   }
 
   @Test(arguments: [

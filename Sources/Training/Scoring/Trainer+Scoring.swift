@@ -32,7 +32,7 @@ extension Trainer {
       case .allAreDone: return try found.get()
       // Who waits is not stuck as long as the others are not.
       case .allAreHere: tellProgress()
-      case nil: usleep(20_000)
+      case nil: usleep(2_000)
       }
     }
   }
