@@ -21,10 +21,18 @@ import Testing
     #expect(look(81, &limit))
 
     limit = TimeLimit(seconds: 100, since: start)
-    limit.noteLongPart(seconds: 20)
     limit.noteSave(seconds: 7)
-    for seconds in 1...52 { #expect(!look(Double(seconds), &limit)) }
-    #expect(look(54, &limit))
+    for seconds in 1...90 { #expect(!look(Double(seconds), &limit)) }
+    #expect(look(92, &limit))
+
+    // What took long to load does not take long again.
+    limit = TimeLimit(seconds: 100, since: start)
+    limit.begin(at: start + .seconds(60))
+    #expect(!look(61, &limit))
+    // Of a part that cannot be stopped in only what is before it has to leave the time for it.
+    limit.expect(seconds: 20)
+    #expect(look(62, &limit))
+    #expect(!look(63, &limit))
 
     limit = TimeLimit(seconds: nil, since: start)
     #expect(!look(1e9, &limit))

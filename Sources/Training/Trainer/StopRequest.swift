@@ -39,13 +39,14 @@ public final class StopRequest: Sendable {
 /// Tells when a run has to save and stop to be at its end before its time is up.
 ///
 /// What comes next may take as long as the longest part so far; twice that is allowed for it, and the
-/// last save's time.
+/// last save's time. Loading is no part.
 struct TimeLimit {
   /// The time that the program has in all; `nil`: no limit.
   let seconds: Double?
   private let start: ContinuousClock.Instant
   private var lastLook: ContinuousClock.Instant
   private var longestPart = 0.0
+  private var nextPart = 0.0
   private var lastSave = 0.0
 
   /// A limit on the time since `start`.
@@ -55,18 +56,23 @@ struct TimeLimit {
     lastLook = .now
   }
 
+  /// Notes that the first part begins.
+  mutating func begin(at now: ContinuousClock.Instant = .now) { lastLook = now }
+
   /// Notes that the run could stop here.
   ///
   /// - Returns: Whether it has to.
   mutating func look(at now: ContinuousClock.Instant = .now) -> Bool {
     longestPart = max(longestPart, (now - lastLook) / .seconds(1))
     lastLook = now
+    let margin = 2 * max(longestPart, nextPart) + lastSave
+    nextPart = 0
     guard let seconds else { return false }
-    return (now - start) / .seconds(1) + 2 * longestPart + lastSave > seconds
+    return (now - start) / .seconds(1) + margin > seconds
   }
 
-  /// Notes how long a part took within which the run could stop: the next one may not.
-  mutating func noteLongPart(seconds: Double) { longestPart = max(longestPart, seconds) }
+  /// Notes how long the part may take that comes after the next look, and cannot be stopped in.
+  mutating func expect(seconds: Double) { nextPart = seconds }
 
   /// Notes how long it took to save.
   mutating func noteSave(seconds: Double) { lastSave = seconds }

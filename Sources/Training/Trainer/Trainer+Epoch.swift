@@ -18,7 +18,8 @@ extension Trainer {
     )
     let sampleStart = ContinuousClock.now
     inFlight = try communicator.agreed(drawRollouts)
-    time.noteLongPart(seconds: (ContinuousClock.now - sampleStart) / .seconds(1))
+    // The drawing can be stopped; the gradient, which may take as long, cannot.
+    time.expect(seconds: (ContinuousClock.now - sampleStart) / .seconds(1))
     if state.inner == 0 { try checkMissingScores() }
     try checkIn()
     let rewardHistory = try findAdvantages()

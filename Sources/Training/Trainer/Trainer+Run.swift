@@ -32,6 +32,7 @@ extension Trainer {
             ? "; the learning rate then rises again, as optimizer.schedule is cosine" : ""))
       return .completed
     }
+    time.begin()
     do {
       return try runToTheEndOrStop()
     } catch let error as AgreedFailure {
