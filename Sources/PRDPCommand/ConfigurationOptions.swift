@@ -18,14 +18,16 @@ struct ConfigurationOptions: ParsableArguments {
     completion: .list(RunConfiguration.keyPaths))
   var overrides: [String] = []
 
-  /// The configuration, read by every rank.
+  /// The configuration, read by every rank: the same on all, as the program is.
   ///
   /// - Parameter presets: Replacements that come before those of the user.
-  /// - Throws: `AgreedFailure` when it is not valid.
+  /// - Throws: `AgreedFailure` when it is not valid, or not the same.
   func load(_ world: Communicator, presets: [String] = []) throws -> RunConfiguration {
-    try world.agreed {
+    let configuration = try world.agreed {
       try load(presets: presets, keeping: [.prompts(forEachOf: world.size)])
     }
+    try world.requireTheSameProgram(configuration)
+    return configuration
   }
 
   /// The configuration, read by this process alone.

@@ -7,18 +7,10 @@ extension ModelFolder {
   ///
   /// - Throws: ``ModelError`` where a file cannot be read or written.
   public func copyConfiguration(to other: String) throws {
-    let parts =
-      networks.map(\.rawValue) + ["scheduler"]
-      + networks.filter(Network.textEncoders.contains).map {
-        (tokenizer(of: $0) as NSString).lastPathComponent
-      }
+    let parts = settingParts
     for part in parts {
       try ModelFolder(path: other).createFolder("\(other)/\(part)")
-      // What a link points to, and not the link.
-      let folder = URL(filePath: "\(path)/\(part)").resolvingSymlinksInPath()
-      for file in try FileManager.default.contentsOfDirectory(atPath: folder.path) {
-        let isText = ["json", "txt"].contains((file as NSString).pathExtension)
-        guard isText, !file.contains(".safetensors.index.") else { continue }
+      for file in try settingFiles(of: part) {
         let isConfiguration = Network(rawValue: part) != nil && file == "config.json"
         let source = "\(path)/\(part)/\(file)"
         let data = isConfiguration ? try float32Configuration(source) : try contents(of: source)
@@ -27,6 +19,32 @@ extension ModelFolder {
     }
     guard FileManager.default.fileExists(atPath: index) else { return }
     try ModelFolder(path: other).write(indexOfParts(parts), to: ModelFolder(path: other).index)
+  }
+
+  /// The files beside the weights that make the model what it is, as paths below its folder, in
+  /// their order: configurations, scheduler and tokenizers.
+  public func settingFiles() throws -> [String] {
+    let files = try settingParts.flatMap { part in
+      try settingFiles(of: part).map { "\(part)/\($0)" }
+    }
+    let hasIndex = FileManager.default.fileExists(atPath: index)
+    return (files + (hasIndex ? [(index as NSString).lastPathComponent] : [])).sorted()
+  }
+
+  private var settingParts: [String] {
+    networks.map(\.rawValue) + ["scheduler"]
+      + networks.filter(Network.textEncoders.contains).map {
+        (tokenizer(of: $0) as NSString).lastPathComponent
+      }
+  }
+
+  private func settingFiles(of part: String) throws -> [String] {
+    // What a link points to, and not the link.
+    let folder = URL(filePath: "\(path)/\(part)").resolvingSymlinksInPath()
+    return try FileManager.default.contentsOfDirectory(atPath: folder.path).filter { file in
+      ["json", "txt"].contains((file as NSString).pathExtension)
+        && !file.contains(".safetensors.index.")
+    }
   }
 
   /// A network's configuration, in which transformers notes the type that the weights had.

@@ -1,7 +1,17 @@
+import ClusterConfiguration
 import Foundation
 import MPI
 
 extension Communicator {
+  /// Refuses ranks of another program or configuration than rank 0's, before anything depends on
+  /// them. Collective.
+  ///
+  /// - Throws: `AgreedFailure` that names the machine.
+  public func requireTheSameProgram(_ configuration: RunConfiguration) throws {
+    let program = try agreed { try RegularFile("/proc/self/exe").sha256() }
+    try requireTheSame([("program", program), ("configuration", configuration.yaml())])
+  }
+
   /// Refuses ranks that read other things than rank 0: a stale file on one machine. Collective.
   ///
   /// - Parameter inputs: What is read, by a name for it, the same names in the same order on all ranks.

@@ -251,6 +251,28 @@ let trainerChecks = [
       findings.expect(failure.exitStatus, equals: 75, "exit status")
     }
   },
+  RankCheck("aStaleFileOfTheModelIsRefusedAndItsMachineNamed") { world, findings in
+    let copy = FileManager.default.temporaryDirectory.appending(path: "model-\(UUID())").path
+    let isStale = world.rank == world.size - 1 && world.size > 1
+    defer { if isStale { try? FileManager.default.removeItem(atPath: copy) } }
+    do {
+      let path = try world.agreed { () -> String in
+        let path = RunConfiguration().model.path
+        guard isStale else { return path }
+        try FileManager.default.copyItem(atPath: path, toPath: copy)
+        let file = URL(filePath: "\(copy)/scheduler/scheduler_config.json")
+        try (Data(contentsOf: file) + Data("\n".utf8)).write(to: file)
+        return copy
+      }
+      _ = try trainer(world) { $0.model.path = path }
+      findings.expect(world.size, equals: 1, "ranks without a failure")
+    } catch let failure as AgreedFailure {
+      findings.expect(failure.causes.map(\.rank), equals: [world.size - 1], "\(failure)")
+      findings.expect(
+        failure.description.contains("settings of the model on \(world.machineName): expected "),
+        equals: true, "\(failure)")
+    }
+  },
   RankCheck("histogramsOfAllRanksAddUp") { world, findings in
     let values = (0..<100).map { Double($0 * $0) / 64 - 20 }
     // The last rank has none where there are several.

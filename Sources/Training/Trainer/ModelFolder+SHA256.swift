@@ -1,3 +1,4 @@
+import ClusterConfiguration
 import Crypto
 import Foundation
 import StableDiffusion
@@ -10,11 +11,31 @@ extension ModelFolder {
     return hash.finalize().hexadecimal
   }
 
+  /// Identifies what the model has beside its weights, such as the scheduler's configuration.
+  func settingsSHA256() throws -> String { try sha256(ofFiles: settingFiles(), in: path) }
+
   /// Identifies the tokenizer: the SHA-256 of its files, names included.
   func tokenizerSHA256() throws -> String {
     let folder = "\(path)/tokenizer"
-    let names = try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
-    let parts = try names.map { "\($0) \(try RegularFile("\(folder)/\($0)").sha256())" }
-    return sha256(of: Data(parts.joined(separator: "\n").utf8))
+    return try sha256(
+      ofFiles: FileManager.default.contentsOfDirectory(atPath: folder).sorted(), in: folder)
   }
+}
+
+extension RunConfiguration.Reward {
+  /// Identifies the files that it names: those of its model that may be read, and others.
+  func filesSHA256() throws -> String {
+    let names = model.isEmpty ? [] : try FileManager.default.contentsOfDirectory(atPath: model)
+    let read = names.filter {
+      ["json", "txt", "safetensors"].contains(($0 as NSString).pathExtension)
+    }
+    let others = try [head, path].filter { !$0.isEmpty }.map { try RegularFile($0).sha256() }
+    return try ([sha256(ofFiles: read.sorted(), in: model)] + others).joined(separator: " ")
+  }
+}
+
+/// The SHA-256 of files in a folder, names included.
+private func sha256(ofFiles names: [String], in folder: String) throws -> String {
+  let parts = try names.map { "\($0) \(try RegularFile("\(folder)/\($0)").sha256())" }
+  return sha256(of: Data(parts.joined(separator: "\n").utf8))
 }

@@ -133,7 +133,7 @@ public final class Trainer {
     prompts = try TrainingPrompts.load(
       configuration, tokenizer: parts.policy.model.textEncoders[0].tokenizer, reward: parts.reward,
       communicator)
-    try parts.requireTheSame(onAllRanksOf: communicator, configuration, prompts)
+    try parts.requireTheSame(onAllRanksOf: communicator, prompts)
     evaluationSets = parts.evaluationSets
     reward = parts.reward
     heldOut = parts.heldOut

@@ -15,6 +15,8 @@ struct TrainerParts {
   let reward: WeightedReward
   let heldOut: [WeightedReward.Term]
   let modelSHA256: String
+  /// What else has to be the same on every rank, by a name for it.
+  private let fingerprints: [(name: String, content: String)]
   let policy: Policy
   let plan: SamplingPlan
   let method: PRDPConfiguration
@@ -52,6 +54,11 @@ struct TrainerParts {
       lora: LoRAConfiguration(configuration.model), loraSeed: seed)
     model.unet.recomputesActivations = configuration.model.gradientCheckpointing
     modelSHA256 = try folder.weightsSHA256()
+    fingerprints =
+      try [("model", modelSHA256), ("settings of the model", folder.settingsSHA256())]
+      + (configuration.rewards + configuration.evaluation.rewards).map {
+        ("files of reward \($0.name)", try $0.filesSHA256())
+      } + evaluationSets.map { ("evaluation set \($0.name)", $0.file.sha256) }
     policy = try Policy(model)
 
     let settings = configuration.method
@@ -100,16 +107,9 @@ struct TrainerParts {
   ///
   /// - Throws: `AgreedFailure`.
   func requireTheSame(
-    onAllRanksOf communicator: Communicator, _ configuration: RunConfiguration,
-    _ prompts: TrainingPrompts
+    onAllRanksOf communicator: Communicator, _ prompts: TrainingPrompts
   ) throws {
-    let program = try communicator.agreed { try RegularFile("/proc/self/exe").sha256() }
-    let inputs =
-      [
-        ("program", program), ("configuration", configuration.yaml()), ("model", modelSHA256),
-        ("data.prompts", prompts.sha256),
-      ] + evaluationSets.map { ("evaluation set \($0.name)", $0.file.sha256) }
-    try communicator.requireTheSame(inputs)
+    try communicator.requireTheSame(fingerprints + [("data.prompts", prompts.sha256)])
   }
 }
 

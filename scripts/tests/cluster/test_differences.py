@@ -43,6 +43,12 @@ class DifferenceTests(unittest.TestCase):
         weights.write_bytes(contents)
         self.assertEqual(self.refuse("model on h2", settings={"model.path": path}), 2)
 
+    def test_another_scheduler(self):
+        copy, path = self.copies(runs.MODEL, "rescheduled")
+        settings = copy / "scheduler/scheduler_config.json"
+        settings.write_text(settings.read_text().replace("epsilon", "v_prediction"))
+        self.assertEqual(self.refuse("settings of the model on h2", settings={"model.path": path}), 2)
+
     def test_other_prompts(self):
         prompts = runs.ROOT / runs.TINY["data.prompts"]
         copy, path = self.copies(prompts, "prompts.txt")
