@@ -7,6 +7,19 @@ import CMPI
 public protocol MPIScalar: BitwiseCopyable, Sendable, Equatable {
   /// The matching MPI datatype.
   static var mpiDatatype: MPIDatatype { get }
+
+  /// As ``Reduction/sum`` adds two elements: integers wrap around, 16-bit numbers are rounded.
+  static func sum(_ one: Self, _ other: Self) -> Self
+}
+
+extension MPIScalar where Self: FixedWidthInteger {
+  /// The sum, wrapped around.
+  public static func sum(_ one: Self, _ other: Self) -> Self { one &+ other }
+}
+
+extension MPIScalar where Self: FloatingPoint {
+  /// The sum, rounded.
+  public static func sum(_ one: Self, _ other: Self) -> Self { one + other }
 }
 
 /// An MPI datatype, and how its elements are reduced.
@@ -94,6 +107,9 @@ public struct BFloat16: MPIScalar, CustomStringConvertible {
 
   /// The same number.
   public var float: Float { cmpi_from_bfloat16(bitPattern) }
+
+  /// The sum of the same `Float`s, rounded.
+  public static func sum(_ one: Self, _ other: Self) -> Self { Self(one.float + other.float) }
 
   /// As of a `Float`.
   public var description: String { float.description }

@@ -137,7 +137,7 @@ extension Communicator {
   ///   - counts: The number of elements of each rank's part, the same list on every rank.
   ///   - fill: Writes this rank's elements, for all ranks.
   /// - Source: MPI 3.1, section 5.10 (`MPI_Reduce_scatter`), by messages of section 3.7.
-  public func startReduceScatter<T: MPIScalar & AdditiveArithmetic>(
+  public func startReduceScatter<T: MPIScalar>(
     _ type: T.Type = T.self, counts: [Int], fill: (UnsafeMutableBufferPointer<T>) throws -> Void
   ) throws -> PendingSum<T> {
     PendingSum(
@@ -148,7 +148,7 @@ extension Communicator {
 }
 
 /// The sum over all ranks of this rank's part of their elements, on its way.
-public struct PendingSum<T: MPIScalar & AdditiveArithmetic> {
+public struct PendingSum<T: MPIScalar> {
   private let exchange: PendingExchange<T>
   private let count: Int
 
@@ -168,7 +168,7 @@ public struct PendingSum<T: MPIScalar & AdditiveArithmetic> {
     try exchange.withReceived { parts in
       var sum = Array(parts[..<count])
       for start in stride(from: count, to: parts.count, by: max(1, count)) {
-        for index in 0..<count { sum[index] += parts[start + index] }
+        for index in 0..<count { sum[index] = .sum(sum[index], parts[start + index]) }
       }
       return sum
     }

@@ -67,4 +67,26 @@ let exchangeChecks = [
     findings.expect(
       try pending.wait(), equals: Array(expected[start..<start + counts[world.rank]]), "sums")
   },
+  RankCheck("sumsOfPartsAreAddedAsAReductionAddsThem") { world, findings in
+    // Beyond 255 with two ranks or more; 257 and such is no 16-bit number.
+    let counts = Array(repeating: 2, count: world.size)
+    func sums<T: MPIScalar>(_ value: T) throws -> [T] {
+      try world.startReduceScatter(T.self, counts: counts) { $0.initialize(repeating: value) }
+        .wait()
+    }
+    findings.expect(
+      try sums(UInt8(200)), equals: [UInt8](repeating: UInt8(200 * world.size % 256), count: 2),
+      "wrapped around")
+    findings.expect(
+      try sums(Int32.max),
+      equals: [Int32](
+        repeating: (1..<world.size).reduce(.max) { sum, _ in sum &+ .max }, count: 2),
+      "wrapped around")
+    let third = BFloat16(1.0 / 3)
+    findings.expect(
+      try sums(third),
+      equals: [BFloat16](
+        repeating: (1..<world.size).reduce(third) { sum, _ in BFloat16(sum.float + third.float) },
+        count: 2), "rounded")
+  },
 ]
