@@ -1,16 +1,9 @@
 import Foundation
 import Testing
 
-/// Runs of MPIRankTests under `mpirun`: every collective on several ranks, and how runs end.
+/// Runs of MPIRankTests under `mpirun` that fail: how they end.
 @Suite(.serialized, .enabled(if: Launcher.isInstalled, "mpirun is not installed"))
 struct LaunchTests {
-  @Test(arguments: 1...4)
-  func everyCollectiveWorksOnRanks(_ rankCount: Int) throws {
-    let end = try Launcher.run(rankCount: rankCount)
-    #expect(end.exitCode == 0, "\(end.output)")
-    #expect(end.output.contains(" passed, 0 failed"), "\(end.output)")
-  }
-
   struct EndingCase: Sendable, CustomTestStringConvertible {
     let scenario: String
     let rankCount: Int
