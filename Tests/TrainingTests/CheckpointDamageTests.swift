@@ -33,6 +33,32 @@ struct CheckpointDamageTests {
     }
   }
 
+  @Test(arguments: ["moments.safetensors", "state.json", "unet.safetensors"])
+  func whatIsVerifiedWhenUsedIsRefusedThen(_ name: String) throws {
+    try withScratchFolder { folder in
+      try SavedRun.save(10, in: makeStore(folder))
+      let path = "\(folder)/step-00000010"
+      try flipBit(try contents(of: "\(path)/\(name)").count * 8 - 1, in: "\(path)/\(name)")
+      let checkpoint = try Checkpoint(path: path, verification: .whenUsed)
+      let uses: [(String, () throws -> Void)] = [
+        (
+          "moments.safetensors",
+          { try checkpoint.load("moments", into: SavedRun.parameters(step: 1)) }
+        ),
+        ("state.json", { _ = try checkpoint.state(as: SavedRun.State.self) }),
+        ("unet.safetensors", { try checkpoint.load("unet", into: SavedRun.parameters(step: 1)) }),
+      ]
+      for (used, use) in uses {
+        #expect(
+          errorText(use)
+            == (used == name
+              ? "\(path)/\(name): expected the bytes that were saved, "
+                + "found others with another SHA-256" : nil),
+          "\(used)")
+      }
+    }
+  }
+
   enum Damage: CaseIterable {
     case bitFlipped, cut, emptied, lengthened, removed
   }

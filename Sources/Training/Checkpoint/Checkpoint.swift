@@ -4,6 +4,15 @@ import TorchNN
 
 /// A saved state of a run, verified: every file has the length and hash it was saved with.
 struct Checkpoint: Sendable {
+  /// When the contents of files are looked at, and not only COMMIT and manifest.
+  enum Verification {
+    /// All of them at once.
+    case now
+    /// Each before it is used: where another process has verified all.
+    case whenUsed
+    case never
+  }
+
   /// Its folder.
   let path: String
   /// Optimiser steps taken when it was saved.
@@ -13,6 +22,8 @@ struct Checkpoint: Sendable {
   /// What it consists of, the manifest and COMMIT apart.
   var files: [CheckpointManifest.File] { manifest.files }
   private let manifest: CheckpointManifest
+  private let verification: Verification
+  private let awaitsNames: Bool
 
   static let commitName = "COMMIT"
   static let stateName = "state.json"
@@ -22,9 +33,8 @@ struct Checkpoint: Sendable {
   /// - Parameters:
   ///   - awaitsNames: Whether other machines may have written it just now, so that names may appear
   ///     late.
-  ///   - verifies: Whether the files' contents are looked at, and not only COMMIT and manifest.
   /// - Throws: ``TrainingError`` that names the file at fault.
-  init(path: String, awaitsNames: Bool = false, verifies: Bool = true) throws {
+  init(path: String, awaitsNames: Bool = false, verification: Verification = .now) throws {
     let commitPath = "\(path)/\(Self.commitName)"
     let manifestPath = "\(path)/\(CheckpointManifest.fileName)"
     if awaitsNames { awaitName(commitPath) }
@@ -37,11 +47,10 @@ struct Checkpoint: Sendable {
         advice: "one of the two files is damaged")
     }
     manifest = try CheckpointManifest(bytes, path: manifestPath)
-    for file in manifest.files where verifies {
-      if awaitsNames { awaitName("\(path)/\(file.name)") }
-      try Self.verify(file, in: path)
-    }
     self.path = path
+    self.verification = verification
+    self.awaitsNames = awaitsNames
+    if verification == .now { try manifest.files.forEach(verify) }
   }
 
   /// The name that its folder has, or would have among a run's.
@@ -53,9 +62,10 @@ struct Checkpoint: Sendable {
   ///
   /// - Throws: ``TrainingError`` when the state is not of this type.
   func state<State: Decodable>(as type: State.Type) throws -> State {
-    guard manifest.files.contains(where: { $0.name == Self.stateName }) else {
+    guard let entry = manifest.files.first(where: { $0.name == Self.stateName }) else {
       throw missing(Self.stateName)
     }
+    if verification == .whenUsed { try verify(entry) }
     let file = "\(path)/\(Self.stateName)"
     let bytes = try RegularFile(file, followsLink: false).contents(byteLimit: Int.max)
     do {
@@ -79,7 +89,8 @@ struct Checkpoint: Sendable {
 
   /// Not mapped: a file that vanishes meanwhile would end the process.
   private func open(_ file: CheckpointManifest.File) throws -> SafetensorsFile {
-    try SafetensorsFile(URL(filePath: "\(path)/\(file.name)"), access: .inMemory)
+    if verification == .whenUsed { try verify(file) }
+    return try SafetensorsFile(URL(filePath: "\(path)/\(file.name)"), access: .inMemory)
   }
 
   /// Overwrites the parameters with those that were saved as `group`.
@@ -127,8 +138,9 @@ struct Checkpoint: Sendable {
       advice: "was it saved with other settings?")
   }
 
-  private static func verify(_ file: CheckpointManifest.File, in folder: String) throws {
-    let opened = try RegularFile("\(folder)/\(file.name)", followsLink: false)
+  private func verify(_ file: CheckpointManifest.File) throws {
+    if awaitsNames { awaitName("\(path)/\(file.name)") }
+    let opened = try RegularFile("\(path)/\(file.name)", followsLink: false)
     guard opened.byteCount == file.size else {
       throw TrainingError(
         opened.path, expected: "\(file.size) bytes, as saved", found: "\(opened.byteCount)")

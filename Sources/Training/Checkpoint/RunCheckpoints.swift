@@ -56,7 +56,7 @@ public struct RunCheckpoints {
           entry.fault = "was never saved to its end"
           return entry
         }
-        let checkpoint = try Checkpoint(path: path, verifies: false)
+        let checkpoint = try Checkpoint(path: path, verification: .never)
         entry.byteCount = checkpoint.byteCount
         entry.holdsRollouts = checkpoint.holds(Rollout.groupName)
         // Pre-training saves another state.
@@ -73,7 +73,7 @@ public struct RunCheckpoints {
 
   /// The step of the best checkpoint, as the one at `path` knows it; `nil` where it knows none.
   private func bestStep(of path: String) -> Int? {
-    let checkpoint = try? Checkpoint(path: path, verifies: false)
+    let checkpoint = try? Checkpoint(path: path, verification: .never)
     return try? checkpoint?.state(as: TrainingState.self).best?.step
   }
 

@@ -24,7 +24,9 @@ extension Trainer {
     let agreedPath = try communicator.broadcast(communicator.rank == 0 ? path : nil)
     guard !agreedPath.isEmpty else { return nil }
     return try communicator.agreed {
-      let checkpoint = try Checkpoint(path: agreedPath, awaitsNames: communicator.rank > 0)
+      // Rank 0 has just read all of it.
+      let checkpoint = try Checkpoint(
+        path: agreedPath, awaitsNames: communicator.rank > 0, verification: .whenUsed)
       let saved = try checkpoint.state(as: TrainingState.self)
       let saver = try RunConfiguration(
         yaml: saved.configuration, source: "\(agreedPath)/state.json")
