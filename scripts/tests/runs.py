@@ -127,6 +127,14 @@ class Run:
             if words[0] == str(PRDP) and words[1] != "launch"
             and f"run.output={self.output}" in words]
 
+    def id_of_rank(self, rank):
+        """The process id of a rank under mpirun."""
+        mark = f"OMPI_COMM_WORLD_RANK={rank}\0".encode()
+        [found] = [
+            number for number in self.rank_ids()
+            if mark in Path(f"/proc/{number}/environ").read_bytes()]
+        return found
+
 
 def prepare_child():
     """What a run does before it begins."""

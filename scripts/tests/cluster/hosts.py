@@ -85,7 +85,7 @@ class Hosts:
 
 def naming(host):
     """A pattern for a line that names a host, and is not the command that starts the ranks."""
-    return rf"(?m)^(?!launch: \S*mpirun ).*\b{host}\b"
+    return rf"(?m)^(?!launch: \S*mpirun -).*\b{host}\b"
 
 
 def seconds_until(run, pattern, since, limit=60):

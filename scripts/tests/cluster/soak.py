@@ -10,6 +10,7 @@ import os
 import random
 import shutil
 import signal
+import subprocess
 import sys
 import time
 import unittest
@@ -100,6 +101,10 @@ class Soak:
         # A launcher that died with its host has not written its last start down.
         starts = Path(self.output, "launch.jsonl").read_text().count("\n")
         bad = len(list(Path(self.output, "checkpoints").glob(".bad-*")))
+        verify = subprocess.run(
+            [runs.PRDP, "checkpoint", "verify", self.output], capture_output=True, text=True,
+            check=False, timeout=runs.LIMIT)
+        print(verify.stdout + verify.stderr, end="")
         kinds = ", ".join(f"{count} of a {kind}" for kind, count in sorted(self.kills.items()))
         print(f"{self.kills.total()} kills ({kinds}); {self.launch_count} launchers, "
               f"{starts} starts that they saw end; {len(steps)} steps")
@@ -108,7 +113,8 @@ class Soak:
         if self.wanted_count >= ALL_KINDS_FROM and set(self.kills) != set(VICTIMS):
             print(f"expected kills of all of {', '.join(VICTIMS)}")
             return False
-        return bad == 0 and [record["step"] for record in steps] == list(range(1, len(steps) + 1))
+        are_whole = bad == 0 and verify.returncode == 0
+        return are_whole and [record["step"] for record in steps] == list(range(1, len(steps) + 1))
 
     def passes(self):
         start = time.monotonic()
