@@ -118,6 +118,25 @@ struct MetricsTests {
       ])
   }
 
+  @Test func recordsThatDoNotReachTheDiskAreToldOfOnce() throws {
+    let warnings = Warnings()
+    // A device has no disk to reach.
+    let writer = try MetricsWriter(path: "/dev/null", resumingAt: nil, warn: warnings.add)
+    for _ in 1...2 { writer.synchronize() }
+    #expect(
+      warnings.texts == [
+        "/dev/null: expected the file to reach the disk, found 'Invalid argument': "
+          + "training goes on, and records are lost"
+      ])
+    try withScratchFolder { folder in
+      let writer = try MetricsWriter(
+        path: "\(folder)/metrics.jsonl", resumingAt: nil, warn: warnings.add)
+      writer.write(step(1))
+      writer.synchronize()
+    }
+    #expect(warnings.texts.count == 1)
+  }
+
   @Test func aFileThatCannotBeOpenedIsNamed() {
     #expect(
       errorText { _ = try MetricsWriter(path: "/nowhere/m", resumingAt: nil) { _ in } }

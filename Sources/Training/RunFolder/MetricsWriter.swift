@@ -54,10 +54,20 @@ final class MetricsWriter {
       }
       isLineTorn = false
     } catch {
-      guard !hasWarned else { return }
-      hasWarned = true
-      warn("\(error): training goes on, and records are lost")
+      tellOnce(error)
     }
+  }
+
+  /// Returns when the disk has all records: a checkpoint must not be ahead of them.
+  func synchronize() {
+    guard fsync(descriptor) != 0 else { return }
+    tellOnce(TrainingError(path, failed: "the file to reach the disk", errno: errno))
+  }
+
+  private func tellOnce(_ error: any Error) {
+    guard !hasWarned else { return }
+    hasWarned = true
+    warn("\(error): training goes on, and records are lost")
   }
 
   private struct Line: Decodable {

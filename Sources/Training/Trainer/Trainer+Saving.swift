@@ -57,6 +57,7 @@ extension Trainer {
     onProgress?("saving", state.step)
     defer { tellProgress() }
     try checkPolicy()
+    metrics?.synchronize()
     takeTime()
     try saver.begin(
       step: state.step, groups: groups + [groupOfResiduals(), groupInFlight()], state: state)
