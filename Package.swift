@@ -56,8 +56,10 @@ let package = Package(
       name: "CImageCodecs", pkgConfig: "libpng",
       providers: [.apt(["libpng-dev", "libturbojpeg0-dev"])]),
     .target(name: "Images", dependencies: ["CImageCodecs"]),
+    .target(name: "Processes"),
     .target(
-      name: "Rewards", dependencies: ["CLIP", "Images", "Safetensors", "Torch", "TorchNN"]),
+      name: "Rewards",
+      dependencies: ["CLIP", "Images", "Processes", "Safetensors", "Torch", "TorchNN"]),
     .target(name: "Scenes", dependencies: ["Images", "Rewards"], exclude: ["Resources"]),
 
     // Seeing a run.
@@ -66,11 +68,13 @@ let package = Package(
 
     // The run.
     .target(name: "ClusterConfiguration", dependencies: ["Yams"]),
-    .target(name: "Supervision", dependencies: ["ClusterConfiguration"]),
+    .target(name: "Supervision", dependencies: ["ClusterConfiguration", "Processes"]),
     .target(name: "Planning"),
     .target(
       name: "Diagnosis",
-      dependencies: ["MPI", "Planning", .product(name: "Crypto", package: "swift-crypto")]),
+      dependencies: [
+        "MPI", "Planning", "Processes", .product(name: "Crypto", package: "swift-crypto"),
+      ]),
     .target(
       name: "Training",
       dependencies: [
@@ -82,7 +86,8 @@ let package = Package(
       name: "PRDPCommand",
       dependencies: [
         "CLIP", "ClusterConfiguration", "Diagnosis", "Diffusion", "Images", "MPI", "PRDP",
-        "Planning", "Reporting", "Scenes", "StableDiffusion", "Supervision", "Torch", "Training",
+        "Planning", "Processes", "Reporting", "Scenes", "StableDiffusion", "Supervision", "Torch",
+        "Training",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
@@ -124,12 +129,13 @@ let package = Package(
     .testTarget(
       name: "ClusterConfigurationTests", dependencies: ["ClusterConfiguration", "Yams"]),
     .testTarget(name: "PlanningTests", dependencies: ["Planning"]),
-    .testTarget(name: "DiagnosisTests", dependencies: ["Diagnosis"]),
+    .testTarget(name: "DiagnosisTests", dependencies: ["Diagnosis", "Processes"]),
+    .testTarget(name: "ProcessesTests", dependencies: ["Processes"]),
     .executableTarget(
       name: "HeartbeatRank", dependencies: ["Supervision"], path: "Tests/HeartbeatRank"),
     .testTarget(
       name: "SupervisionTests",
-      dependencies: ["ClusterConfiguration", "HeartbeatRank", "Supervision"]),
+      dependencies: ["ClusterConfiguration", "HeartbeatRank", "Processes", "Supervision"]),
     .testTarget(
       name: "TrainingTests",
       dependencies: [

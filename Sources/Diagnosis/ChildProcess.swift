@@ -1,4 +1,5 @@
 import Foundation
+import Processes
 
 /// Programs that run beside each other, each until it ends or its time is up.
 public struct ChildProcess: Sendable {
@@ -32,11 +33,16 @@ public struct ChildProcess: Sendable {
 
   /// Runs all at once, without standard input.
   ///
-  /// - Parameter limit: Seconds after which those that still run are ended.
+  /// - Parameters:
+  ///   - environment: Their variables.
+  ///   - limit: Seconds after which those that still run are ended.
   /// - Returns: Their ends, in the order of `children`.
   /// - Throws: ``DiagnosisError`` where one cannot be started.
-  public static func run(_ children: [ChildProcess], limit: Double) throws -> [End] {
-    let running = try children.map(Running.init)
+  public static func run(
+    in environment: [String: String] = ProcessInfo.processInfo.environment,
+    _ children: [ChildProcess], limit: Double
+  ) throws -> [End] {
+    let running = try children.map { try Running($0, environment) }
     // All are asked, as the time of an end is that of the question.
     while !running.filter({ !$0.isDone && $0.seconds <= limit }).isEmpty { usleep(10_000) }
     return running.map { $0.end() }
@@ -56,35 +62,31 @@ public struct ChildProcess: Sendable {
     var isDone: Bool {
       var raw: CInt = 0
       if status == nil, waitpid(id, &raw, WNOHANG) == id {
-        // As a shell has it: 128 and the number of the signal that ended it.
-        status = raw & 0x7f == 0 ? raw >> 8 & 0xff : 128 + raw & 0x7f
+        status = ProcessEnd(raw: raw).status
         secondsToEnd = seconds
       }
       return status != nil
     }
 
-    // Foundation's Process may not notice an end before another child's.
-    init(_ child: ChildProcess) throws {
+    init(_ child: ChildProcess, _ environment: [String: String]) throws {
       let files = try [0, 1].map { _ in try Self.unnamedFile() }
       self.files = files
-      var actions = posix_spawn_file_actions_t()
-      posix_spawn_file_actions_init(&actions)
-      defer { posix_spawn_file_actions_destroy(&actions) }
-      posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
-      for (file, target) in zip(files, [STDOUT_FILENO, STDERR_FILENO]) {
-        posix_spawn_file_actions_adddup2(&actions, file.fileDescriptor, target)
-      }
-      var words = child.words.map { strdup($0) } + [nil]
-      var variables =
-        ProcessInfo.processInfo.environment.map { strdup("\($0)=\($1)") } + [nil]
-      defer { (words + variables).forEach { free($0) } }
-      var id: pid_t = 0
-      let code = posix_spawnp(&id, child.words[0], &actions, nil, &words, &variables)
-      guard code == 0 else {
+      let name = child.words[0]
+      guard let path = ProcessStart.path(of: name, in: environment["PATH"] ?? "") else {
         throw DiagnosisError.notStarted(
-          program: child.words[0], reason: String(cString: strerror(code)))
+          program: name, reason: String(cString: strerror(ENOENT)))
       }
-      self.id = id
+      var start = ProcessStart(
+        [path] + child.words.dropFirst(), environment: environment.map { "\($0.key)=\($0.value)" })
+      start.streams = [nil] + files.map(\.fileDescriptor)
+      // An interrupt ends them as it ends this program.
+      start.leadsGroup = false
+      do {
+        id = try start.run()
+      } catch {
+        throw DiagnosisError.notStarted(
+          program: name, reason: String(cString: strerror(error.code)))
+      }
     }
 
     /// Ends it where it still runs.

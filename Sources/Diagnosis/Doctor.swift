@@ -16,6 +16,8 @@ public struct Doctor {
     public var needs: RunNeeds
     /// How other machines are reached.
     public var shell: RemoteShell
+    /// The variables of all programs that are started.
+    public var environment: [String: String]
     /// This program's path, on all machines.
     public var program: String
     /// The command that measures the network, and writes JSON to standard output; `nil`: there is
@@ -31,13 +33,14 @@ public struct Doctor {
     /// An examination with every value given but the limits.
     public init(
       hosts: [ExaminedHost], slots: Int, output: String, needs: RunNeeds, shell: RemoteShell,
-      program: String, networkCommand: [String]?
+      environment: [String: String], program: String, networkCommand: [String]?
     ) {
       self.hosts = hosts
       self.slots = slots
       self.output = output
       self.needs = needs
       self.shell = shell
+      self.environment = environment
       self.program = program
       self.networkCommand = networkCommand
     }
@@ -175,6 +178,7 @@ public struct Doctor {
     let folder = FileManager.default.currentDirectoryPath
     let seconds = Int(examination.answerLimit.rounded(.up))
     return try ChildProcess.run(
+      in: examination.environment,
       hosts.map { host in
         let command = [examination.program, "doctor-host"] + arguments(host)
         guard !host.isHere else { return ChildProcess(command) }
@@ -214,7 +218,8 @@ public struct Doctor {
   }
 
   private func network(_ command: [String]) throws -> [Finding] {
-    let end = try ChildProcess.run([ChildProcess(command)], limit: examination.networkLimit)[0]
+    let end = try ChildProcess.run(
+      in: examination.environment, [ChildProcess(command)], limit: examination.networkLimit)[0]
     // The table for a person comes in no line that is JSON.
     guard let measured: NetworkReport = Self.answer(end) else {
       let found =

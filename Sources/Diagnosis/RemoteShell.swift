@@ -1,15 +1,13 @@
-import Foundation
+import Processes
 
-/// The program by which another machine is reached, as Open MPI reaches it.
-public struct RemoteShell: Sendable, Equatable {
-  /// The program and its options.
-  let words: [String]
+/// The shell of another machine.
+public struct RemoteShell: Sendable {
+  /// How it is reached.
+  let agent: RemoteAgent
 
-  /// The agent that `OMPI_MCA_plm_rsh_agent` names, with its options, or ssh.
-  public init(environment: [String: String]) {
-    let agent = environment["OMPI_MCA_plm_rsh_agent"] ?? ""
-    let words = agent.split(separator: " ").map(String.init)
-    self.words = words.isEmpty ? ["ssh"] : words
+  /// The shell that an agent talks to.
+  public init(agent: RemoteAgent) {
+    self.agent = agent
   }
 
   /// Runs a command in `folder` on `host`, whose shell reads none of it but as plain words.
@@ -18,17 +16,14 @@ public struct RemoteShell: Sendable, Equatable {
   func command(_ command: [String], in folder: String, on host: String, connectSeconds: Int)
     -> ChildProcess
   {
-    // Only OpenSSH has these.
-    let options =
-      (words[0] as NSString).lastPathComponent == "ssh"
-      ? ["-o", "BatchMode=yes", "-o", "ConnectTimeout=\(connectSeconds)"] : []
     let line = command.map(Self.quoted).joined(separator: " ")
-    let text = "cd \(Self.quoted(folder)) && exec \(line)"
-    return ChildProcess(words + options + [host, text])
+    return ChildProcess(
+      agent.command(
+        "cd \(Self.quoted(folder)) && exec \(line)", on: host, connectSeconds: connectSeconds))
   }
 
   /// A word that a POSIX shell reads as it is.
   static func quoted(_ word: String) -> String {
-    "'" + word.replacingOccurrences(of: "'", with: #"'\''"#) + "'"
+    "'" + word.replacing("'", with: #"'\''"#) + "'"
   }
 }

@@ -3,6 +3,7 @@ import ClusterConfiguration
 import Diagnosis
 import Foundation
 import Planning
+import Processes
 import Supervision
 import Torch
 import Training
@@ -75,7 +76,11 @@ struct DoctorCommand: ParsableCommand {
         memoryPerRank: hostMemory.reduce(0) { $0 + $1.byteCount },
         disk: row.disk.retainedByteCount + cluster.rankCount * row.disk.inFlightBytesPerRank,
         usesCUDA: cluster.device == .cuda),
-      shell: RemoteShell(environment: ProcessInfo.processInfo.environment), program: program,
+      shell: RemoteShell(
+        agent: RemoteAgent(
+          stated: cluster.mca.first { $0.name == "plm_rsh_agent" }?.value,
+          environment: ProcessInfo.processInfo.environment) ?? .ssh),
+      environment: environmentOfMPIRun(), program: program,
       networkCommand: cluster.networkCommand(program: program))
     examination.answerLimit = timeout
     return examination

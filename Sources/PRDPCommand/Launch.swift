@@ -1,6 +1,7 @@
 import ArgumentParser
 import ClusterConfiguration
 import Foundation
+import Processes
 import Supervision
 
 struct Launch: ParsableCommand {
@@ -70,7 +71,7 @@ struct Launch: ParsableCommand {
       }
       let supervisor = try Supervisor(
         program, on: configuration.cluster, folder: configuration.run.output,
-        environment: Self.environment())
+        environment: environmentOfMPIRun())
       do throws(SupervisionError) {
         return try supervisor.run()
       } catch {
@@ -89,7 +90,7 @@ struct Launch: ParsableCommand {
       throw LaunchFailure(description: "prdp launch starts mpirun itself: run it without")
     }
     let path = environment["PATH"] ?? ""
-    guard let mpirun = LaunchCommand.path(of: "mpirun", in: path) else {
+    guard let mpirun = ProcessStart.path(of: "mpirun", in: path) else {
       throw LaunchFailure(description: "PATH: expected a folder with mpirun, found none")
     }
     guard let prdp = Bundle.main.executablePath else {
@@ -100,17 +101,6 @@ struct Launch: ParsableCommand {
       configuration: source.config.hasPrefix("/") ? source.config : "\(here)/\(source.config)",
       overrides: source.overrides, arguments: Array(command.dropFirst()), workingFolder: here
     ).resumingByDefault
-  }
-
-  /// What mpirun gets: all that is set here, and as root, as in a container, the two variables
-  /// without which it refuses to start.
-  private static func environment() -> [String: String] {
-    var environment = ProcessInfo.processInfo.environment
-    if getuid() == 0 {
-      environment["OMPI_ALLOW_RUN_AS_ROOT"] = "1"
-      environment["OMPI_ALLOW_RUN_AS_ROOT_CONFIRM"] = "1"
-    }
-    return environment
   }
 }
 

@@ -1,5 +1,6 @@
 import ClusterConfiguration
 import Foundation
+import Processes
 
 /// One start of the ranks under mpirun, watched to its end.
 struct Attempt {
@@ -123,7 +124,7 @@ struct Attempt {
     }
   }
 
-  private func ending(_ end: ChildProcess.End) -> RestartPolicy.Ending {
+  private func ending(_ end: ProcessEnd) -> RestartPolicy.Ending {
     let report = report
     var ending = RestartPolicy.Ending(status: end.status)
     ending.wasToldToStop = wasToldToStop

@@ -1,12 +1,12 @@
 import ClusterConfiguration
 import Foundation
+import Processes
 
 /// Asks hosts for a sign of life, by the way that mpirun will take to them.
 ///
 /// mpirun itself may wait for minutes, and then names many things that could be wrong.
 struct HostProbe {
-  /// The program that runs a command on a host, with its options.
-  let agent: [String]
+  let agent: RemoteAgent
   private let environment: [String]
 
   /// Seconds that ssh tries for, and that all of it may take.
@@ -19,22 +19,9 @@ struct HostProbe {
   /// A probe; `nil` where mpirun takes another way than ssh or the like.
   init?(_ cluster: RunConfiguration.Cluster, environment: [String: String]) {
     guard Self.schedulerVariables.allSatisfy({ environment[$0] == nil }) else { return nil }
-    // As in Open MPI: several agents with colons between them, the first that is there; none is ssh.
-    let stated =
-      cluster.mca.first { $0.name == "plm_rsh_agent" }?.value
-      ?? environment["OMPI_MCA_plm_rsh_agent"] ?? "ssh"
-    let alternatives = stated.split(separator: ":").map {
-      $0.split(separator: " ").map(String.init)
-    }.filter { !$0.isEmpty }
-    let agents = (alternatives.isEmpty ? [["ssh"]] : alternatives).lazy.compactMap { words in
-      ChildProcess.path(of: words[0], in: environment["PATH"] ?? "").map {
-        [$0] + words.dropFirst()
-      }
-    }
-    guard let agent = agents.first else { return nil }
-    let isSSH = (agent[0] as NSString).lastPathComponent == "ssh"
-    self.agent =
-      agent + (isSSH ? ["-o", "BatchMode=yes", "-o", "ConnectTimeout=\(Self.sshLimit)"] : [])
+    let stated = cluster.mca.first { $0.name == "plm_rsh_agent" }?.value
+    guard let agent = RemoteAgent(stated: stated, environment: environment) else { return nil }
+    self.agent = agent
     self.environment = environment.map { "\($0.key)=\($0.value)" }
   }
 
@@ -45,7 +32,8 @@ struct HostProbe {
     var lost: Set<String> = []
     for host in hosts where !Self.isThisMachine(host) {
       do {
-        waiting[host] = try ChildProcess(agent + [host, "true"], environment: environment)
+        let words = agent.command("true", on: host, connectSeconds: Self.sshLimit)
+        waiting[host] = try ChildProcess(words, environment: environment)
       } catch {
         lost.insert(host)
       }

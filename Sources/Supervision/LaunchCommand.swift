@@ -104,11 +104,6 @@ public struct LaunchCommand: Sendable, Equatable {
     return keepalive + (interfaces ?? [])
   }
 
-  /// Where a program lies, among the folders of a PATH; `nil` where it is in none.
-  public static func path(of name: String, in path: String) -> String? {
-    ChildProcess.path(of: name, in: path)
-  }
-
   /// The command as a shell takes it, in quotes where they are needed.
   public var shellText: String { words.map(\.quotedForShell).joined(separator: " ") }
 }

@@ -1,35 +1,17 @@
 import Foundation
+import Processes
 import Testing
 
 @testable import Diagnosis
 
 struct RemoteShellTests {
-  @Test func theAgentIsTheOneThatOpenMPIWouldTake() {
-    #expect(RemoteShell(environment: [:]).words == ["ssh"])
-    #expect(
-      RemoteShell(environment: ["OMPI_MCA_plm_rsh_agent": "/usr/bin/ssh -F some/file"]).words
-        == ["/usr/bin/ssh", "-F", "some/file"])
-  }
-
-  @Test func onlySSHGetsItsOptions() {
-    let ssh = RemoteShell(environment: ["OMPI_MCA_plm_rsh_agent": "/usr/bin/ssh"])
-    #expect(
-      ssh.command(["prdp"], in: "/w", on: "h1", connectSeconds: 7).words == [
-        "/usr/bin/ssh", "-o", "BatchMode=yes", "-o", "ConnectTimeout=7", "h1",
-        "cd '/w' && exec 'prdp'",
-      ])
-    let other = RemoteShell(environment: ["OMPI_MCA_plm_rsh_agent": "rsh"])
-    #expect(
-      other.command(["prdp"], in: "/w", on: "h1", connectSeconds: 7).words == [
-        "rsh", "h1", "cd '/w' && exec 'prdp'",
-      ])
-  }
-
   @Test(arguments: [
     "a b", "it's", "$(touch canary)", "`touch canary`", "\"", "\\", "a\nb", "-n", "",
   ]) func theRemoteShellReadsWordsAsTheyAre(word: String) throws {
     // env is no shell: what it gets as the last word is what a remote sh -c gets.
-    let agent = RemoteShell(environment: ["OMPI_MCA_plm_rsh_agent": "sh -c"])
+    let environment = ["PATH": "/usr/bin:/bin", "OMPI_MCA_plm_rsh_agent": "sh -c"]
+    let agent = RemoteShell(
+      agent: try #require(RemoteAgent(stated: nil, environment: environment)))
     let words = agent.command(["printf", "%s", word], in: "/", on: "h1", connectSeconds: 1).words
     let end = try ChildProcess.run([ChildProcess(["sh", "-c", words[words.count - 1]])], limit: 20)
     #expect(end[0].output == word)

@@ -1,5 +1,6 @@
 import ClusterConfiguration
 import Foundation
+import Processes
 import Testing
 
 @testable import Supervision
@@ -73,13 +74,13 @@ import Testing
     #expect(throws: SupervisionError.self) { try RunRecords(folder: "/proc/run") }
   }
 
-  private func end(_ words: [String], environment: [String] = []) throws -> ChildProcess.End {
+  private func end(_ words: [String], environment: [String] = []) throws -> ProcessEnd {
     let child = try ChildProcess(words, environment: environment)
     return try #require(end(of: child))
   }
 
   /// The end of a child that is to come soon; `nil` where it does not, and the child is killed.
-  private func end(of child: ChildProcess) -> ChildProcess.End? {
+  private func end(of child: ChildProcess) -> ProcessEnd? {
     for _ in 0..<3000 {
       if let end = child.end() { return end }
       usleep(10_000)
@@ -91,7 +92,6 @@ import Testing
   @Test func aChildEndsWithItsStatusOrItsSignal() throws {
     #expect(try end(["/bin/sh", "-c", "exit 85"]) == .exited(85))
     #expect(try end(["/bin/sh", "-c", "kill -9 $$"]) == .killed(bySignal: 9))
-    #expect(ChildProcess.End.killed(bySignal: 9).status == 137)
     #expect(throws: SupervisionError.self) { try end(["/no/such/program"]) }
   }
 

@@ -6,28 +6,6 @@ import Testing
 
 /// What a launcher makes of the machine that it runs on, and of its settings.
 @Suite struct SurroundingsTests {
-  private static let ssh = "ssh -o BatchMode=yes -o ConnectTimeout=5"
-  private static let agents: [(String, String?)] = [
-    ("", ssh), ("::", ssh), (" ", ssh), ("ssh", ssh), ("/no/such:rsh -x:ssh", "rsh -x"),
-    ("none : ssh", ssh), ("/no/such", nil),
-  ]
-
-  @Test(arguments: agents)
-  func theFirstAgentThatIsThereIsTaken(_ stated: String, _ expected: String?) throws {
-    let folder = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
-      .path(percentEncoded: false)
-    defer { try? FileManager.default.removeItem(atPath: folder) }
-    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    for name in ["ssh", "rsh"] {
-      try Data().write(to: URL(filePath: "\(folder)/\(name)"))
-      try FileManager.default.setAttributes(
-        [.posixPermissions: 0o755], ofItemAtPath: "\(folder)/\(name)")
-    }
-    let probe = HostProbe(
-      RunConfiguration().cluster, environment: ["PATH": folder, "OMPI_MCA_plm_rsh_agent": stated])
-    #expect(probe?.agent.joined(separator: " ") == expected.map { "\(folder)/\($0)" })
-  }
-
   @Test func thisMachineIsKnownByAllItsNames() throws {
     var names = ["localhost", "127.0.0.1", "127.0.1.1"]
     names += IPv4Address.ofThisMachine().map(\.description)

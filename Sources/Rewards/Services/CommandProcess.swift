@@ -1,4 +1,5 @@
 import Foundation
+import Processes
 
 /// A program that answers lines with lines, in a process group of its own.
 ///
@@ -58,27 +59,30 @@ final class CommandProcess {
     for descriptor in [input, output, errors] {
       _ = fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_NONBLOCK)
     }
-    switch Self.spawn(
-      words, environment, streams: [pipes[0].read, pipes[1].write, pipes[2].write])
-    {
-    case .success(let id): self.id = id
-    case .failure(let failure):
+    // None but its streams, also where others were opened without telling so.
+    func start(_ words: [String], _ streams: [CInt?]) throws(ProcessStartFailure) -> pid_t {
+      var start = ProcessStart(words, environment: environment)
+      start.streams = streams
+      start.closedBelow = Self.descriptorLimit
+      return try start.run()
+    }
+    do {
+      id = try start(words, [pipes[0].read, pipes[1].write, pipes[2].write])
+    } catch {
       owned.forEach { close($0) }
-      throw couldNot("started", failure.code)
+      throw couldNot("started", error.code)
     }
     let script =
       "trap '' HUP INT TERM; while read -r line; do :; done; "
       + "kill -KILL -- \"-$1\" 2>/dev/null; [ -z \"$2\" ] || rm -rf -- \"$2\""
-    switch Self.spawn(
-      ["/bin/sh", "-c", script, "sh", "\(id)", folder ?? ""], environment,
-      streams: [pipes[3].read])
-    {
-    case .success(let id): guardian = id
-    case .failure(let failure):
+    do {
+      guardian = try start(
+        ["/bin/sh", "-c", script, "sh", "\(id)", folder ?? ""], [pipes[3].read, nil, nil])
+    } catch {
       Foundation.kill(-id, SIGKILL)
       waitpid(id, nil, 0)
       owned.forEach { close($0) }
-      throw couldNot("guarded by /bin/sh", failure.code)
+      throw couldNot("guarded by /bin/sh", error.code)
     }
   }
 
@@ -101,20 +105,6 @@ final class CommandProcess {
   /// Kills the program and all that it started.
   func kill() {
     if end == nil { finish() }
-  }
-
-  /// Where a program lies; `nil` where there is none that can be run.
-  static func path(of name: String) -> String? {
-    let folders = (ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin").split(
-      separator: ":")
-    let candidates = name.contains("/") ? [name] : folders.map { "\($0)/\(name)" }
-    return name.isEmpty
-      ? nil
-      : candidates.first { path in
-        var status = stat()
-        return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
-          && access(path, X_OK) == 0
-      }
   }
 
   /// Sends a line and waits for the one that answers it.
@@ -270,61 +260,18 @@ final class CommandProcess {
     Foundation.kill(-id, SIGKILL)
     var status: CInt = 0
     waitpid(id, &status, 0)
-    let signal = status & 0x7F
     end =
-      !wasOver
-      ? "was killed"
-      : signal == 0
-        ? "ended with status \((status >> 8) & 0xFF)" : "was killed by signal \(signal)"
+      switch ProcessEnd(raw: status) {
+      case _ where !wasOver: "was killed"
+      case .exited(let status): "ended with status \(status)"
+      case .killed(let signal): "was killed by signal \(signal)"
+      }
     Foundation.kill(guardian, SIGKILL)
     waitpid(guardian, nil, 0)
     if let folder { try? FileManager.default.removeItem(atPath: folder) }
   }
 
   // MARK: The start
-
-  private struct SpawnFailure: Error {
-    let code: CInt
-  }
-
-  /// Starts a program in a process group of its own, with `streams` as its first descriptors,
-  /// /dev/null for the rest of the standard ones, and none besides.
-  private static func spawn(
-    _ words: [String], _ environment: [String], streams: [CInt]
-  ) -> Result<pid_t, SpawnFailure> {
-    var attributes = posix_spawnattr_t()
-    posix_spawnattr_init(&attributes)
-    defer { posix_spawnattr_destroy(&attributes) }
-    var none = sigset_t()
-    var all = sigset_t()
-    sigemptyset(&none)
-    sigfillset(&all)
-    posix_spawnattr_setsigmask(&attributes, &none)
-    posix_spawnattr_setsigdefault(&attributes, &all)
-    posix_spawnattr_setpgroup(&attributes, 0)
-    posix_spawnattr_setflags(
-      &attributes,
-      Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP))
-    var actions = posix_spawn_file_actions_t()
-    posix_spawn_file_actions_init(&actions)
-    defer { posix_spawn_file_actions_destroy(&actions) }
-    for stream in CInt(0)..<3 {
-      if streams.indices.contains(Int(stream)) {
-        posix_spawn_file_actions_adddup2(&actions, streams[Int(stream)], stream)
-      } else {
-        posix_spawn_file_actions_addopen(&actions, stream, "/dev/null", O_RDWR, 0)
-      }
-    }
-    for descriptor in 3..<descriptorLimit {
-      posix_spawn_file_actions_addclose(&actions, descriptor)
-    }
-    var arguments = words.map { strdup($0) } + [nil]
-    var variables = environment.map { strdup($0) } + [nil]
-    defer { (arguments + variables).forEach { free($0) } }
-    var id: pid_t = 0
-    let code = posix_spawn(&id, words[0], &actions, &attributes, &arguments, &variables)
-    return code == 0 ? .success(id) : .failure(SpawnFailure(code: code))
-  }
 
   /// Above all descriptors that are open, MPI's among them, and some that other threads may open
   /// meanwhile: what is not open is no error to the C library, below the highest that can be.

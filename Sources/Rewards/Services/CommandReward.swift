@@ -1,4 +1,5 @@
 import Foundation
+import Processes
 
 /// A program of the user's that scores pictures: it is kept running, reads a request from each line of
 /// its standard input, and answers it with a line on its standard output; ``ScoringRequest`` has both.
@@ -39,7 +40,8 @@ extension ServiceReward {
     passOn: @escaping @Sendable (String) -> Void = ServiceReward.writeToStandardError
   ) throws(RewardError) {
     let program = command.program.first ?? ""
-    guard let path = CommandProcess.path(of: program) else {
+    let folders = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin"
+    guard let path = ProcessStart.path(of: program, in: folders) else {
       throw .noProgram(reward: name, program: "'\(program)'")
     }
     var command = command
