@@ -62,6 +62,7 @@ class Study:
                 f"{name}: {self.small_prompts() if (scale, name) == ('small', 'seen') else PROMPTS / f'{name}.txt'}"
                 for name in SETS),
             "evaluation.imagesPerSet": options.evaluation_images,
+            "checkpoint.everyEpochs": 2,
             "logging.progress": "plain",
             "method.innerSteps": options.inner_steps,
             **own,
