@@ -29,6 +29,8 @@ let package = Package(
         .unsafeFlags([
           "-isystem", "\(libtorch)/include",
           "-isystem", "\(libtorch)/include/torch/csrc/api/include",
+          // In debug builds too: it has loops over all elements of a tensor.
+          "-O2",
         ])
       ],
       linkerSettings: [

@@ -2,7 +2,6 @@
 #include <ATen/ops/_upsample_bicubic2d_aa.h>
 #include <ATen/ops/conv2d.h>
 #include <ATen/ops/embedding.h>
-#include <ATen/ops/group_norm.h>
 #include <ATen/ops/layer_norm.h>
 #include <ATen/ops/linear.h>
 #include <ATen/ops/scaled_dot_product_attention.h>
@@ -22,13 +21,6 @@ ct_status ct_conv2d(ct_tensor input, ct_tensor weight, ct_tensor bias, int64_t s
                     int64_t padding, ct_tensor *out) {
   return produce(out, [&] {
     return at::conv2d(unwrap(input), unwrap(weight), unwrap_optional(bias), stride, padding);
-  });
-}
-
-ct_status ct_group_norm(ct_tensor input, int64_t group_count, ct_tensor weight, ct_tensor bias,
-                        double eps, ct_tensor *out) {
-  return produce(out, [&] {
-    return at::group_norm(unwrap(input), group_count, unwrap(weight), unwrap(bias), eps);
   });
 }
 

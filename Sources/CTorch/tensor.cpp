@@ -130,6 +130,10 @@ ct_status ct_expand(ct_tensor tensor, const int64_t *shape, int32_t rank, ct_ten
   return produce(out, [&] { return unwrap(tensor).expand(array(shape, rank)); });
 }
 
+ct_status ct_channels_last(ct_tensor tensor, ct_tensor *out) {
+  return produce(out, [&] { return unwrap(tensor).contiguous(at::MemoryFormat::ChannelsLast); });
+}
+
 ct_status ct_narrow(ct_tensor tensor, int64_t axis, int64_t start, int64_t length, ct_tensor *out) {
   return produce(out, [&] { return unwrap(tensor).narrow(axis, start, length); });
 }

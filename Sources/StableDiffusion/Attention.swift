@@ -60,7 +60,6 @@ struct SpatialAttention {
   /// [B, C, H, W] to the same shape.
   func callAsFunction(_ x: Tensor) throws -> Tensor {
     let shape = x.shape
-    let tokens = try norm(x).reshaped([shape[0], shape[1], -1]).permuted([0, 2, 1])
-    return try attention(tokens).permuted([0, 2, 1]).reshaped(shape) + x
+    return try attention(norm(x).pixels()).image(shape) + x
   }
 }

@@ -32,12 +32,12 @@ struct ResnetBlock2D {
 
   /// x [B, in, H, W] and the time embedding after its nonlinearity [B, E] to [B, out, H, W].
   func callAsFunction(_ x: Tensor, time: Tensor? = nil) throws -> Tensor {
-    var h = try conv1(norm1(x).activated(.silu))
+    var h = try conv1(norm1(x, silu: true))
     if let timeProjection, let time {
       let shift = try timeProjection(time)
       h = try h + shift.reshaped(shift.shape + [1, 1])
     }
-    h = try conv2(norm2(h).activated(.silu))
+    h = try conv2(norm2(h, silu: true))
     return try (shortcut?(x) ?? x) + h
   }
 }

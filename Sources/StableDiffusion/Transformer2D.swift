@@ -75,24 +75,14 @@ struct Transformer2DModel {
     let shape = x.shape
     var h = try norm(x)
     switch projectionIn {
-    case .convolution(let project): h = try tokens(project(h))
-    case .linear(let project): h = try project(tokens(h))
+    case .convolution(let project): h = try project(h).pixels()
+    case .linear(let project): h = try project(h.pixels())
     }
     for block in blocks { h = try block(h, context: context) }
     switch projectionOut {
-    case .convolution(let project): h = try project(image(h, shape))
-    case .linear(let project): h = try image(project(h), shape)
+    case .convolution(let project): h = try project(h.image(shape))
+    case .linear(let project): h = try project(h).image(shape)
     }
     return try h + x
-  }
-
-  /// [B, C, H, W] to [B, S, C].
-  private func tokens(_ x: Tensor) throws -> Tensor {
-    try x.reshaped([x.shape[0], x.shape[1], -1]).permuted([0, 2, 1])
-  }
-
-  /// [B, S, C] to [B, C, H, W].
-  private func image(_ x: Tensor, _ shape: [Int]) throws -> Tensor {
-    try x.permuted([0, 2, 1]).reshaped(shape)
   }
 }

@@ -68,7 +68,7 @@ public struct UNet2DConditionModel: NoisePredictor {
     let conditions = BlockConditions(
       time: time, context: try context.features.to(dtype: dtype), recompute: recomputesActivations)
 
-    var h = try convIn(sample.to(dtype: dtype))
+    var h = try convIn(sample.to(dtype: dtype).channelsLast())
     var states = [h]
     for block in downBlocks {
       let (output, blockStates) = try block(h, conditions)
@@ -79,7 +79,7 @@ public struct UNet2DConditionModel: NoisePredictor {
     for block in upBlocks {
       h = try block(h, states: &states, conditions)
     }
-    return try convOut(convNormOut(h).activated(.silu))
+    return try convOut(convNormOut(h, silu: true))
   }
 
   /// The type of the weights, in which the network computes.

@@ -40,13 +40,13 @@ struct Encoder {
 
   /// [B, 3, H, W] to [B, 2C, h, w].
   func callAsFunction(_ x: Tensor) throws -> Tensor {
-    var h = try convIn(x)
+    var h = try convIn(x.channelsLast())
     for (resnets, downsampler) in downBlocks {
       for resnet in resnets { h = try resnet(h) }
       if let downsampler { h = try downsampler(h) }
     }
     h = try midBlock(h)
-    return try convOut(convNormOut(h).activated(.silu))
+    return try convOut(convNormOut(h, silu: true))
   }
 }
 
@@ -85,12 +85,12 @@ struct Decoder {
 
   /// [B, C, h, w] to [B, 3, H, W].
   func callAsFunction(_ x: Tensor) throws -> Tensor {
-    var h = try midBlock(convIn(x))
+    var h = try midBlock(convIn(x.channelsLast()))
     for (resnets, upsampler) in upBlocks {
       for resnet in resnets { h = try resnet(h) }
       if let upsampler { h = try upsampler(h) }
     }
-    return try convOut(convNormOut(h).activated(.silu))
+    return try convOut(convNormOut(h, silu: true))
   }
 }
 

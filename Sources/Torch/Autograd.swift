@@ -8,6 +8,9 @@ public func withoutGradient<Result>(_ body: () throws -> Result) rethrows -> Res
   return try body()
 }
 
+/// Whether operations on this thread are recorded for autograd.
+public var recordsGradients: Bool { ct_grad_mode() }
+
 extension Tensor {
   /// Whether operations on this tensor are recorded for autograd.
   public var requiresGradient: Bool { withHandle(ct_requires_grad) }

@@ -38,10 +38,14 @@ extension Tensor {
   }
 
   /// Normalises groups of channels of [B, C, ...], then scales and shifts each channel.
-  public func groupNorm(groupCount: Int, weight: Tensor, bias: Tensor, eps: Double) throws -> Tensor
-  {
+  ///
+  /// - Parameter silu: Whether the nonlinearity follows, for which nothing is read or kept twice
+  ///   where the channels are last.
+  public func groupNorm(
+    groupCount: Int, weight: Tensor, bias: Tensor, eps: Double, silu: Bool = false
+  ) throws -> Tensor {
     try ternary("groupNorm", weight, bias) {
-      ct_group_norm($0, Int64(groupCount), $1, $2, eps, $3)
+      ct_group_norm($0, Int64(groupCount), $1, $2, eps, silu, $3)
     }
   }
 

@@ -19,6 +19,21 @@ extension Tensor {
     return try unary("expanded to \(shape)") { ct_expand($0, sizes, Int32(sizes.count), $1) }
   }
 
+  /// The same image [B, C, H, W] with the channels of each pixel side by side in memory, as
+  /// convolutions want them on most devices; what layers make of it has that order too.
+  public func channelsLast() throws -> Tensor { try unary("channelsLast", ct_channels_last) }
+
+  /// An image [B, C, H, W] as the sequence of its pixels [B, H W, C]: a view where channels are last.
+  public func pixels() throws -> Tensor {
+    let (batch, channels) = (shape[0], shape[1])
+    return try permuted([0, 2, 3, 1]).reshaped([batch, -1, channels])
+  }
+
+  /// A sequence of pixels [B, H W, C] as an image of `shape`, [B, C, H, W], with channels last.
+  public func image(_ shape: [Int]) throws -> Tensor {
+    try reshaped([shape[0], shape[2], shape[3], shape[1]]).permuted([0, 3, 1, 2])
+  }
+
   /// A view of the indices in `range` along `axis`.
   public func narrowed(axis: Int, _ range: Range<Int>) throws -> Tensor {
     try unary("narrowed to \(range)") {
@@ -40,9 +55,10 @@ extension Tensor {
     return try (0..<count).map { try narrowed(axis: axis, $0 * length..<($0 + 1) * length) }
   }
 
-  /// The tensors one after the other along `axis`.
+  /// The tensors one after the other along `axis`; a single one is returned as it is.
   public static func concatenated(_ tensors: [Tensor], axis: Int = 0) throws -> Tensor {
-    try produce("concatenated", operands: tensors) { out in
+    if tensors.count == 1 { return tensors[0] }
+    return try produce("concatenated", operands: tensors) { out in
       withHandles(tensors) { ct_cat($0, Int32($0.count), Int64(axis), out) }
     }
   }

@@ -18,9 +18,9 @@ public struct Linear {
 
   /// [..., in] to [..., out].
   public func callAsFunction(_ x: Tensor) throws -> Tensor {
-    let y = try x.linear(weight: weight, bias: bias)
-    guard let adapter else { return y }
-    return try adapter.adding(to: y) { a, b in
+    let layer = { (weight: Tensor) in try x.linear(weight: weight, bias: bias) }
+    guard let adapter else { return try layer(weight) }
+    return try adapter.adapting(layer, weight, placeCount: x.count / weight.shape[1]) { a, b in
       try x.linear(weight: a, bias: nil).linear(weight: b, bias: nil)
     }
   }
@@ -58,11 +58,13 @@ public struct Conv2d {
 
   /// [B, in, H, W] to [B, out, H / stride, W / stride].
   public func callAsFunction(_ x: Tensor) throws -> Tensor {
-    let y = try x.conv2d(weight: weight, bias: bias, stride: stride, padding: padding)
-    guard let adapter else { return y }
-    return try adapter.adding(to: y) { a, b in
-      try x.conv2d(weight: a, bias: nil, stride: stride, padding: padding)
-        .conv2d(weight: b, bias: nil)
+    let layer = { (weight: Tensor, bias: Tensor?) in
+      try x.conv2d(weight: weight, bias: bias, stride: stride, padding: padding)
+    }
+    guard let adapter else { return try layer(weight, bias) }
+    let placeCount = x.count / x.shape[1] / (stride * stride)
+    return try adapter.adapting({ try layer($0, bias) }, weight, placeCount: placeCount) { a, b in
+      try layer(a, nil).conv2d(weight: b, bias: nil)
     }
   }
 }
@@ -82,9 +84,9 @@ public struct GroupNorm {
     self.eps = eps
   }
 
-  /// [B, C, ...] to the same shape.
-  public func callAsFunction(_ x: Tensor) throws -> Tensor {
-    try x.groupNorm(groupCount: groupCount, weight: weight, bias: bias, eps: eps)
+  /// [B, C, ...] to the same shape, through SiLU where that follows.
+  public func callAsFunction(_ x: Tensor, silu: Bool = false) throws -> Tensor {
+    try x.groupNorm(groupCount: groupCount, weight: weight, bias: bias, eps: eps, silu: silu)
   }
 }
 

@@ -106,14 +106,41 @@ struct LoRAAdapter {
   let scale: Double
   let owner: LoRAAdapters
 
-  /// `output` plus the update that `apply` computes, while the adapters are on.
-  func adding(to output: Tensor, _ apply: (_ a: Tensor, _ b: Tensor) throws -> Tensor) throws
-    -> Tensor
-  {
-    guard owner.isEnabled else { return output }
+  /// A layer's output with the update, while the adapters are on: that of `layer` for `weight`, plus
+  /// what `lowRank` computes; or, where that costs less, that of `layer` for both in one.
+  ///
+  /// - Parameter placeCount: Vectors that the layer maps: rows, or pixels of its output.
+  func adapting(
+    _ layer: (_ weight: Tensor) throws -> Tensor, _ weight: Tensor, placeCount: Int,
+    lowRank: (_ a: Tensor, _ b: Tensor) throws -> Tensor
+  ) throws -> Tensor {
+    guard owner.isEnabled else { return try layer(weight) }
+    if isWorthMerging(into: weight, placeCount: placeCount) {
+      let rank = a.shape[0]
+      let update = try b.reshaped([-1, rank]).matmul(a.reshaped([rank, -1])) * scale
+      return try layer(weight + update.reshaped(weight.shape))
+    }
+    let output = try layer(weight)
     let dtype = output.dtype
-    return try output + apply(a.to(dtype: dtype), b.to(dtype: dtype)) * scale
+    return try output + lowRank(a.to(dtype: dtype), b.to(dtype: dtype)) * scale
   }
+
+  /// Counts multiplications: with the update in the weight they are those of making it and, for the
+  /// gradient, of a gradient of the whole weight.
+  private func isWorthMerging(into weight: Tensor, placeCount: Int) -> Bool {
+    // In half precision an update much smaller than the weight would be rounded away.
+    guard weight.dtype == a.dtype else { return false }
+    let rank = a.shape[0]
+    let (inCount, outCount) = (a.count / rank, b.count / rank)
+    let apart = placeCount * max(rank, Self.leastEfficientRank) * (inCount + outCount)
+    let merging = weight.count * (rank + Self.passesOverWeight)
+    return recordsGradients ? weight.count * placeCount + 3 * merging < 3 * apart : merging < apart
+  }
+
+  /// Products with fewer columns take as long as with these: measured on two CPU cores (LOG.md).
+  private static let leastEfficientRank = 24
+  /// Reading and writing the weight and its update, in multiplications for each of its elements.
+  private static let passesOverWeight = 8
 }
 
 extension [Int] {

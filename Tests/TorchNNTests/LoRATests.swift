@@ -96,6 +96,56 @@ import TorchNN
     #expect(try relativeDifference(network.conv(x), from: expected) < 1e-6)
   }
 
+  /// Wide layers compute the update apart where gradients are wanted, and merge it where not.
+  @Test func aWideLayersAdapterIsTheSameApartAndMerged() throws {
+    let configuration = LoRAConfiguration(rank: 2, alpha: 6, targets: ["linear", "conv"])
+    let store = ParameterStore(.random(seed: 1), lora: configuration, loraSeed: 7)
+    let linear = try Linear(store.root / "linear", in: 200, out: 240)
+    let conv = try Conv2d(store.root / "conv", in: 40, out: 200, kernel: 3)
+    try store.finish()
+    try store.enableTraining()
+    let adapters = try #require(store.adapters).parameters
+    for (index, parameter) in adapters.enumerated() {
+      try withoutGradient {
+        try parameter.tensor.assign(.randn(seed: UInt64(index), shape: parameter.tensor.shape))
+      }
+    }
+    func weight(_ index: Int) throws -> Tensor {
+      let (a, b) = (adapters[index].tensor, adapters[index + 1].tensor)
+      let update = try b.reshaped([-1, 2]).matmul(a.reshaped([2, -1])) * 3
+      let weight = store.parameters[index].tensor
+      return try weight + update.reshaped(weight.shape)
+    }
+    let rows = try Tensor.randn(seed: 3, shape: [80, 200])
+    let image = try Tensor.randn(seed: 4, shape: [2, 40, 8, 8])
+    let layers: [(layer: () throws -> Tensor, merged: () throws -> Tensor)] = [
+      (
+        { try linear(rows) },
+        { try rows.linear(weight: weight(0), bias: store.parameters[1].tensor) }
+      ),
+      (
+        { try conv(image) },
+        { try image.conv2d(weight: weight(2), bias: store.parameters[3].tensor, padding: 1) }
+      ),
+    ]
+    func gradients(_ output: () throws -> Tensor) throws -> [Tensor] {
+      let output = try output()
+      try output.squared().sum().backward()
+      defer { for parameter in adapters { parameter.tensor.clearGradient() } }
+      return [try output.detached()] + (try adapters.compactMap { try $0.tensor.gradient() })
+    }
+    for (layer, merged) in layers {
+      let (apart, expected) = (try gradients(layer), try gradients(merged))
+      #expect(apart.count == 3 && expected.count == 3)
+      for (found, expected) in zip(apart, expected) {
+        #expect(try relativeDifference(found, from: expected) < 1e-5)
+      }
+      let alone = try withoutGradient(layer)
+      #expect(try alone.values(as: Float.self) == expected[0].values())
+      #expect(try apart[0].values(as: Float.self) != expected[0].values())
+    }
+  }
+
   @Test func disabledAdaptersShowTheNetworkThatWasLoaded() throws {
     let (network, plain) = (try Network(), try Network(targets: nil))
     try network.train()

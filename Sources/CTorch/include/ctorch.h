@@ -70,6 +70,8 @@ ct_status ct_clone(ct_tensor tensor, ct_tensor *out);
 ct_status ct_reshape(ct_tensor tensor, const int64_t *shape, int32_t rank, ct_tensor *out);
 ct_status ct_permute(ct_tensor tensor, const int64_t *axes, int32_t count, ct_tensor *out);
 ct_status ct_expand(ct_tensor tensor, const int64_t *shape, int32_t rank, ct_tensor *out);
+/// The same elements, those of a pixel of [B, C, H, W] side by side in memory.
+ct_status ct_channels_last(ct_tensor tensor, ct_tensor *out);
 ct_status ct_narrow(ct_tensor tensor, int64_t axis, int64_t start, int64_t length, ct_tensor *out);
 ct_status ct_index_select(ct_tensor tensor, int64_t axis, ct_tensor indices, ct_tensor *out);
 ct_status ct_cat(const ct_tensor *tensors, int32_t count, int64_t axis, ct_tensor *out);
@@ -107,8 +109,6 @@ ct_status ct_item(ct_tensor a, double *out);
 ct_status ct_linear(ct_tensor input, ct_tensor weight, ct_tensor bias, ct_tensor *out);
 ct_status ct_conv2d(ct_tensor input, ct_tensor weight, ct_tensor bias, int64_t stride,
                     int64_t padding, ct_tensor *out);
-ct_status ct_group_norm(ct_tensor input, int64_t group_count, ct_tensor weight, ct_tensor bias,
-                        double eps, ct_tensor *out);
 ct_status ct_layer_norm(ct_tensor input, ct_tensor weight, ct_tensor bias, double eps,
                         ct_tensor *out);
 ct_status ct_embedding(ct_tensor weight, ct_tensor indices, ct_tensor *out);
@@ -116,6 +116,11 @@ ct_status ct_attention(ct_tensor query, ct_tensor key, ct_tensor value, bool cau
 ct_status ct_upsample_nearest2x(ct_tensor input, ct_tensor *out);
 /// An image [B, C, H, W] by bicubic interpolation, over more pixels where it becomes smaller.
 ct_status ct_resize_bicubic(ct_tensor input, int64_t height, int64_t width, ct_tensor *out);
+
+// --- Normalisation (normalization.cpp) ---
+/// Followed by SiLU where `silu` says so.
+ct_status ct_group_norm(ct_tensor input, int64_t group_count, ct_tensor weight, ct_tensor bias,
+                        double eps, bool silu, ct_tensor *out);
 
 // --- Autograd (autograd.cpp) ---
 bool ct_grad_mode(void);
