@@ -145,7 +145,7 @@ extension RunConfiguration {
     /// Last sampling steps of a trajectory that stay out of the loss; below the number of steps.
     public var omitLastSteps = 2
     /// Samples (trajectory, step) in one forward and backward pass; at least 1.
-    public var microBatch = 16
+    public var microBatch = 48
     /// KL to the reference, nats over all steps, beyond which ``klAction`` is taken; `nil`: none.
     public var klLimit: Double?
     /// What happens beyond ``klLimit``.

@@ -48,6 +48,7 @@ public struct TextContext {
 
   /// The contexts of several batches as one batch.
   public static func concatenated(_ contexts: [TextContext]) throws -> TextContext {
+    guard contexts.count > 1 else { return contexts[0] }
     let additions = contexts.compactMap(\.addition)
     precondition(additions.isEmpty || additions.count == contexts.count, "contexts of two models")
     return TextContext(

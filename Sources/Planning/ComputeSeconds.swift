@@ -4,7 +4,8 @@ public struct ComputeSeconds: Codable, Sendable, Equatable {
   public var samplePerPrompt: Double
   /// Forward and backward passes of a prompt's trajectories, S steps each.
   public var gradientPerPrompt: Double
-  /// The forward passes alone: what each optimiser step of an epoch but the first takes beside.
+  /// The forward passes alone: each optimiser step of an epoch but the first takes
+  /// ``Workload/extraForwards`` of them beside.
   public var forwardPerPrompt: Double
   /// Clipping and the optimiser.
   public var updatePerStep: Double

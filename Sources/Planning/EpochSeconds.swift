@@ -28,7 +28,9 @@ public struct EpochSeconds: Codable, Sendable, Equatable {
     let steps = Double(workload.innerSteps)
     sample = share * compute.samplePerPrompt
     gradient =
-      share * (steps * compute.gradientPerPrompt + (steps - 1) * compute.forwardPerPrompt)
+      share
+      * (steps * compute.gradientPerPrompt
+        + (steps - 1) * workload.extraForwards * compute.forwardPerPrompt)
     update = steps * compute.updatePerStep
     guard let network, shape.rankCount > 1 else {
       communicate = 0

@@ -37,6 +37,10 @@ public struct Workload: Codable, Sendable, Equatable {
     (imagesPerPrompt * trainedSteps).dividedRoundingUp(by: microBatch)
   }
 
+  /// Forward passes that each optimiser step of an epoch but the first takes beside those of its
+  /// gradient: none where one micro-batch has all samples of a prompt.
+  public var extraForwards: Double { microBatchesPerPrompt == 1 ? 0 : 1 }
+
   /// What one prompt's trajectories take in host memory until the epoch's last step: latents x_T to
   /// x_0 in float32, and in float64 l_old and l_ref of each trained step and a reward an image.
   public var trajectoryByteCount: Int {

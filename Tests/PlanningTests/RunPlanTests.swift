@@ -91,6 +91,14 @@ struct RunPlanTests {
     #expect(row.disk.checkpointByteCount == 12_000 + 4 * 8000)
   }
 
+  @Test func laterStepsSaveAForwardPassWhereAPromptFitsInAMicroBatch() throws {
+    var plan = plan
+    let apart = try #require(plan.row(rankCount: 1).seconds).gradient
+    plan.workload.microBatch = 12
+    // Ten prompts of 3 seconds, at the second of two steps.
+    #expect(try #require(plan.row(rankCount: 1).seconds).gradient == apart - 30)
+  }
+
   @Test func aShardedOptimizerIsDividedAmongTheRanks() {
     var plan = plan
     plan.exchange.isSharded = true

@@ -39,16 +39,16 @@ private func peakBytesOfBothPasses(_ model: StableDiffusionModel, stepCount: Int
   let trainedSteps = try method.trainedStepIndices(of: plan)
   let sampler = RolloutSampler(
     policy: policy, isOffline: false, plan: plan, trainedSteps: trainedSteps, trajectoryCount: 4,
-    guidanceScale: 3, runSeed: 1, reductionScale: 1, timer: PhaseTimer())
+    promptCount: 1, guidanceScale: 3, runSeed: 1, reductionScale: 1, timer: PhaseTimer())
   let policyGradient = PolicyGradient(
     network: model.unet, emptyContext: policy.emptyContext, plan: plan,
     trainedSteps: trainedSteps, guidanceScale: 3, microBatchCount: 6, reductionScale: 1)
   let gradient = try FlatGradient(policy.trainable)
   let rollouts = try (0..<2).map { position in
     var rollout = try sampler.sample(
-      Prompt(text: "a large green ring on a black background"), position: position,
+      [(Prompt(text: "a large green ring on a black background"), position)],
       policyIsReference: true
-    ).rollout
+    )[0].rollout
     rollout.rewards = [0, 1, 2, 3]
     return rollout
   }

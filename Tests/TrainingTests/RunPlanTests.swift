@@ -76,12 +76,14 @@ import TorchNN
 struct MeasuredRunTests {
   /// A run folder of 10 prompts an epoch, with these lines of metrics.
   private func seconds(
-    _ lines: [String], ranks: Int? = 4, rankCount: Int? = nil
+    _ lines: [String], ranks: Int? = 4, rankCount: Int? = nil, microBatch: Int = 16
   ) throws -> ComputeSeconds {
     try withTemporaryFolder { folder in
       let path = folder.path
       try write((lines.joined(separator: "\n") + "\n").utf8, to: "\(path)/metrics.jsonl")
-      try write("method: {promptsPerEpoch: 10}\n".utf8, to: "\(path)/config.yaml")
+      try write(
+        "method: {promptsPerEpoch: 10, microBatch: \(microBatch)}\n".utf8, to: "\(path)/config.yaml"
+      )
       if let ranks { try write("{\"ranks\": \(ranks)}".utf8, to: "\(path)/summary.json") }
       return try MeasuredRun(folder: path, rankCount: rankCount).seconds
     }
@@ -115,6 +117,8 @@ struct MeasuredRunTests {
       step(epoch: 2, sample: 4, gradient: 9), step(epoch: 2, inner: 2, gradient: 15),
     ]
     #expect(try seconds(lines).forwardPerPrompt == 2)
+    // Of a prompt's 48 samples at once they take none beside the gradient's own.
+    #expect(try seconds(lines, microBatch: 48).forwardPerPrompt == 1)
   }
 
   @Test func whatIsMissingIsSaid() {

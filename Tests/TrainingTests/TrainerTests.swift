@@ -2,6 +2,7 @@ import ClusterConfiguration
 import Diffusion
 import Foundation
 import MPI
+import Rewards
 import TestSupport
 import Testing
 import Torch
@@ -40,6 +41,57 @@ import Torch
     }
   }
 
+  @Test func aLaterStepsGradientDoesNotDependOnTheNumberOfPasses() throws {
+    try withTemporaryFolder { folder in
+      func step(microBatch: Int) throws -> (gradient: Tensor, records: [MetricsRecord.Step]) {
+        var configuration = try DebugFixture.configuration(in: folder.path)
+        configuration.method.innerSteps = 2
+        configuration.method.clipRange = 0.01
+        configuration.method.microBatch = microBatch
+        let trainer = try trainer(configuration)
+        trainer.reward = try WeightedReward([
+          .init(HandMadeReward(scores: [0.1, 0.9, 0.3, 0.4]), weight: 1)
+        ])
+        let records = try trainer.runEpoch()
+        return (trainer.gradient.sum, records)
+      }
+      // Four images and three steps: two passes with 5, one with 12, both prompts at once with 24.
+      let apart = try step(microBatch: 5)
+      #expect(apart.records[1].clipFraction > 0)
+      for microBatch in [12, 24] {
+        let (gradient, records) = try step(microBatch: microBatch)
+        #expect(try TestSupport.relativeDifference(gradient, from: apart.gradient) < 1e-3)
+        #expect(abs(records[1].loss / apart.records[1].loss - 1) < 1e-6)
+        #expect(records[1].clipFraction == apart.records[1].clipFraction)
+      }
+    }
+  }
+
+  @Test func promptsThatAreDrawnTogetherAreDrawnAgainTogether() throws {
+    try withTemporaryFolder { folder in
+      var configuration = try DebugFixture.configuration(in: folder.path)
+      configuration.method.promptsPerEpoch = 3
+      configuration.sampler.batchSize = 8
+      let trainer = try trainer(configuration)
+      #expect(trainer.sampler.promptCount == 2)
+      let all = try trainer.drawRollouts()
+      #expect(all.map(\.position) == [0, 1, 2])
+      // What a run that was stopped has: the second of two that share a batch.
+      trainer.inFlight = [all[1]]
+      let again = try trainer.drawRollouts()
+      #expect(again.map(\.position) == [0, 1, 2])
+      for (again, first) in zip(again, all) {
+        #expect(try again.latents.values(as: Float.self) == first.latents.values())
+        #expect(again.old == first.old && again.rewards == first.rewards)
+      }
+      // One prompt at a time: the same but for rounding.
+      configuration.sampler.batchSize = 4
+      for (alone, first) in zip(try self.trainer(configuration).drawRollouts(), all) {
+        #expect(try TestSupport.relativeDifference(alone.latents, from: first.latents) < 1e-5)
+      }
+    }
+  }
+
   @Test(arguments: [RunConfiguration.Model.Training.full, .lora])
   func theReferencePolicyStaysWhileThePolicyMoves(
     training: RunConfiguration.Model.Training
@@ -52,7 +104,7 @@ import Torch
       _ = try trainer.runEpoch()
       let context = before[0].context
       let conditioning = try Conditioning(
-        context: context, count: 4, emptyContext: trainer.policy.emptyContext, guidanceScale: 1)
+        context: context.repeated(4), emptyContext: trainer.policy.emptyContext, guidanceScale: 1)
       let shape = before[0].latents.shape
       let sample = try before[0].latents.narrowed(axis: 0, 0..<1).reshaped(Array(shape[1...]))
       let timesteps = try Tensor([Float](repeating: 500, count: 4), shape: [4])

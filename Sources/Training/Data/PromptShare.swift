@@ -20,4 +20,12 @@ struct PromptShare: Sendable {
     let start = epoch * promptCount
     return start + range.lowerBound..<start + range.upperBound
   }
+
+  /// The same positions in groups of `count`, the last of which may have fewer.
+  func groups(of count: Int, inEpoch epoch: Int) -> [Range<Int>] {
+    let positions = positions(inEpoch: epoch)
+    return stride(from: positions.lowerBound, to: positions.upperBound, by: count).map {
+      $0..<min($0 + count, positions.upperBound)
+    }
+  }
 }

@@ -28,9 +28,9 @@ final class DebugInspector: StepInspector {
     try checkFinite("rewards, \(epoch)", rollouts.flatMap { $0.rewards.compactMap(\.self) })
 
     let first = rollouts[0]
-    let (again, _) = try trainer.sampler.sample(
-      trainer.prompts.prompt(at: first.position), position: first.position,
-      policyIsReference: trainer.state.step == 0)
+    let group = trainer.share.groups(
+      of: trainer.sampler.promptCount, inEpoch: trainer.state.epoch)[0]
+    let again = try trainer.draw(group)[0].rollout
     try checks.check(
       "a trajectory drawn again, \(epoch)",
       largestDifference(again.latents.values(), first.latents.values()), limit: 0)

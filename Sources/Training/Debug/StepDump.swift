@@ -189,7 +189,7 @@ extension PolicyGradient {
   fileprivate func predictions(along rollout: Rollout) throws -> Tensor {
     let shape = rollout.latents.shape
     let conditioning = try Conditioning(
-      context: rollout.context, count: shape[1], emptyContext: rollout.emptyContext,
+      context: rollout.context.repeated(shape[1]), emptyContext: rollout.emptyContext,
       guidanceScale: guidanceScale)
     return try withoutGradient {
       try .concatenated(

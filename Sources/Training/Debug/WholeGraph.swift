@@ -12,14 +12,16 @@ extension Trainer {
   /// log-ratio lies within the clip range in one and beyond it in the other.
   func wholeGraphGradient(of step: InspectedStep) throws -> Tensor {
     let sum = try FlatGradient(policy.trainable)
-    for rollout in step.rollouts {
-      let logProbabilities = try policyGradient.recordedLogProbabilities(of: rollout)
-      let loss = try recordedLoss(
-        logProbabilities, old: rollout.old, reference: rollout.reference,
-        rewards: rollout.rewards, method)
+    for group in policyGradient.groups(of: step.rollouts) {
+      let losses = try zip(group, policyGradient.recordedLogProbabilities(of: group)).compactMap {
+        rollout, logProbabilities in
+        try recordedLoss(
+          logProbabilities, old: rollout.old, reference: rollout.reference,
+          rewards: rollout.rewards, method)
+      }
       // Without a pair there is no loss, and nothing to add.
-      guard let loss else { continue }
-      try loss.backward()
+      guard let first = losses.first else { continue }
+      try losses.dropFirst().reduce(first, +).backward()
       try sum.collect(scale: 1 / Double(configuration.method.promptsPerEpoch))
     }
     return sum.sum
@@ -27,13 +29,15 @@ extension Trainer {
 }
 
 extension PolicyGradient {
-  /// l_it of all of a rollout's samples in one graph: float64 [B, S].
-  fileprivate func recordedLogProbabilities(of rollout: Rollout) throws -> Tensor {
+  /// l_it of all samples of a group's rollouts in one graph: float64 [B, S] each.
+  fileprivate func recordedLogProbabilities(of group: [Rollout]) throws -> [Tensor] {
     var parts: [Tensor] = []
-    try forEachMicroBatch(of: rollout) { parts.append($1) }
-    return try Tensor.concatenated(parts)
-      .reshaped([trainedSteps.count, rollout.old.trajectoryCount]).permuted([1, 0])
-      * reductionScale
+    try forEachMicroBatch(of: group) { parts.append($1) }
+    let all = try Tensor.concatenated(parts)
+    return try zip(group, all.chunks(group.count, axis: 0)).map { rollout, own in
+      try own.reshaped([trainedSteps.count, rollout.old.trajectoryCount]).permuted([1, 0])
+        * reductionScale
+    }
   }
 }
 

@@ -78,7 +78,9 @@ public struct EpochRehearsal {
     try communicator.agreed {}
     try gatherStatistics()
     for inner in 0..<workload.innerSteps {
-      let perPrompt = compute.gradientPerPrompt + (inner > 0 ? compute.forwardPerPrompt : 0)
+      let perPrompt =
+        compute.gradientPerPrompt
+        + (inner > 0 ? workload.extraForwards * compute.forwardPerPrompt : 0)
       wait(Double(share) * perPrompt - window)
       // A rank alone has nobody to exchange with.
       if communicator.size > 1 { try exchangeGradient(during: window) } else { wait(window) }

@@ -39,12 +39,13 @@ public struct MeasuredRun {
         metrics, expected: "records of the second epoch or later", found: "none",
         advice: "let the run go on for some epochs")
     }
-    // Without a later step of an epoch nobody timed the forward passes alone: they are a third, as
-    // the backward pass takes two products for each of the forward pass.
+    // Without a later step that has forward passes of its own nobody timed these alone: they are a
+    // third, as the backward pass takes two products for each of the forward pass.
+    let (method, sampler) = (configuration.method, configuration.sampler)
+    let sampleCount = method.imagesPerPrompt * (sampler.steps - method.omitLastSteps)
+    let steps = later.filter { $0.inner > 1 && sampleCount > method.microBatch }
     let forward =
-      Self.medians(of: later.filter { $0.inner > 1 }).map {
-        max(0, $0.gradient - first.gradient)
-      } ?? first.gradient / 3
+      Self.medians(of: steps).map { max(0, $0.gradient - first.gradient) } ?? first.gradient / 3
     seconds = ComputeSeconds(
       samplePerPrompt: (first.sample + first.reward + first.reference) / Double(share),
       gradientPerPrompt: first.gradient / Double(share), forwardPerPrompt: forward / Double(share),

@@ -86,12 +86,3 @@ private struct NetworkWithoutAdapters: NoisePredictor {
     try adapters.disabled { try network(sample, timesteps: timesteps, context: context) }
   }
 }
-
-extension Conditioning {
-  /// The conditioning of `count` images of one prompt.
-  init(context: TextContext, count: Int, emptyContext: TextContext, guidanceScale: Double) throws {
-    self.init(
-      context: try context.repeated(count), emptyContext: emptyContext,
-      guidanceScale: guidanceScale)
-  }
-}

@@ -6,8 +6,8 @@ import Torch
 
 // Shapes: B trajectories of a prompt, T sampling steps, C latent channels, h w rows and columns.
 
-/// Draws a prompt's trajectories from the present policy, or from the pre-trained one, and notes
-/// their log-probabilities under both.
+/// Draws prompts' trajectories from the present policy, or from the pre-trained one, and notes their
+/// log-probabilities under both.
 struct RolloutSampler {
   let policy: Policy
   /// Whether the pre-trained policy draws.
@@ -16,27 +16,35 @@ struct RolloutSampler {
   /// The steps that enter the loss, S of them.
   let trainedSteps: [Int]
   let trajectoryCount: Int
+  /// Prompts that are drawn at once.
+  let promptCount: Int
   let guidanceScale: Double
   let runSeed: UInt64
   /// What a log-probability in nats is multiplied by.
   let reductionScale: Double
   let timer: PhaseTimer
 
-  /// The trajectories of the prompt at `position`, with rewards still to come, and their images.
+  /// A prompt's trajectories, with rewards still to come, and their images.
+  typealias Drawn = (rollout: Rollout, images: [Image])
+
+  /// The trajectories of some prompts, each at its position in the run, all in one batch.
   ///
   /// - Parameter policyIsReference: No update was made yet: nothing need be computed twice.
-  func sample(_ prompt: Prompt, position: Int, policyIsReference: Bool) throws
-    -> (rollout: Rollout, images: [Image])
+  func sample(_ prompts: [(prompt: Prompt, position: Int)], policyIsReference: Bool) throws
+    -> [Drawn]
   {
     try withoutGradient {
-      let (context, emptyContext) = try contexts(of: prompt)
-      let conditioning = try Conditioning(
-        context: context, count: trajectoryCount, emptyContext: emptyContext,
-        guidanceScale: guidanceScale)
-      let noise = try noise(position: position)
+      let contexts = try prompts.map { try self.contexts(of: $0.prompt) }
+      func repeated(_ contexts: [TextContext]) throws -> TextContext {
+        try .concatenated(contexts.map { try $0.repeated(trajectoryCount) })
+      }
+      let conditioning = Conditioning(
+        context: try repeated(contexts.map(\.prompt)),
+        emptyContext: try repeated(contexts.map(\.empty)), guidanceScale: guidanceScale)
+      let noise = try Tensor.concatenated(prompts.map { try self.noise(position: $0.position) })
 
       var latents: [Tensor] = []
-      var log = StepLog(trajectoryCount: trajectoryCount)
+      var log = StepLog()
       let (trained, pretrained) = (policy.model.unet as any NoisePredictor, policy.pretrained)
       let (drawing, other) = isOffline ? (pretrained, trained) : (trained, pretrained)
       let last = try plan.run(noise: noise, predictor: drawing, conditioning) { step in
@@ -56,14 +64,20 @@ struct RolloutSampler {
         }
       }
       latents.append(try last.to(.cpu))
+      let images = try policy.model.images(of: last)
 
-      let rollout = Rollout(
-        position: position, prompt: prompt.text, context: context, emptyContext: emptyContext,
-        latents: try Tensor.concatenated(latents).reshaped([latents.count] + last.shape),
-        old: log.matrix(\.old, of: trainedSteps, scale: reductionScale),
-        reference: log.matrix(\.reference, of: trainedSteps, scale: reductionScale),
-        kl: log.kl(trainedSteps: trainedSteps), rewards: [], components: [])
-      return (rollout, try policy.model.images(of: last))
+      return try prompts.indices.map { index in
+        let range = index * trajectoryCount..<(index + 1) * trajectoryCount
+        let own = try latents.map { try $0.narrowed(axis: 0, range) }
+        let rollout = Rollout(
+          position: prompts[index].position, prompt: prompts[index].prompt.text,
+          context: contexts[index].prompt, emptyContext: contexts[index].empty,
+          latents: try Tensor.concatenated(own).reshaped([own.count] + own[0].shape),
+          old: log.matrix(\.old, of: range, trainedSteps, scale: reductionScale),
+          reference: log.matrix(\.reference, of: range, trainedSteps, scale: reductionScale),
+          kl: log.kl(of: range, trainedSteps: trainedSteps), rewards: [], components: [])
+        return (rollout, Array(images[range]))
+      }
     }
   }
 
@@ -86,16 +100,11 @@ struct RolloutSampler {
   }
 }
 
-/// What a sampling run's steps say, step by step, in nats: [T][B].
+/// What a sampling run's steps say of all its trajectories, step by step, in nats: [T][trajectories].
 private struct StepLog {
-  let trajectoryCount: Int
   private(set) var old: [[Double]] = []
   private(set) var reference: [[Double]] = []
   private var kl: [[Double]] = []
-
-  init(trajectoryCount: Int) {
-    self.trajectoryCount = trajectoryCount
-  }
 
   /// Notes a step at which the policy is the reference.
   mutating func append(old: Tensor) throws {
@@ -111,15 +120,18 @@ private struct StepLog {
     self.kl.append(try kl.values())
   }
 
-  func matrix(_ values: KeyPath<StepLog, [[Double]]>, of steps: [Int], scale: Double) -> StepMatrix
-  {
-    StepMatrix(trajectoryCount: trajectoryCount, stepCount: steps.count) { trajectory, step in
-      self[keyPath: values][steps[step]][trajectory] * scale
+  /// What is noted of some trajectories at some steps.
+  func matrix(
+    _ values: KeyPath<StepLog, [[Double]]>, of trajectories: Range<Int>, _ steps: [Int],
+    scale: Double
+  ) -> StepMatrix {
+    StepMatrix(trajectoryCount: trajectories.count, stepCount: steps.count) { trajectory, step in
+      self[keyPath: values][steps[step]][trajectories.lowerBound + trajectory] * scale
     }
   }
 
-  func kl(trainedSteps: [Int]) -> KLDivergence {
-    let means = kl.map { $0.reduce(0, +) / Double(trajectoryCount) }
+  func kl(of trajectories: Range<Int>, trainedSteps: [Int]) -> KLDivergence {
+    let means = kl.map { $0[trajectories].reduce(0, +) / Double(trajectories.count) }
     return KLDivergence(
       trainedSteps: trainedSteps.reduce(0) { $0 + means[$1] }, allSteps: means.reduce(0, +))
   }

@@ -117,29 +117,45 @@ extension Trainer {
   /// This rank's share of the epoch's trajectories, scored; not all of it where this rank wants the
   /// run to stop, or lacks more scores than an epoch may. Collective.
   func drawRollouts() throws -> [Rollout] {
-    let drawn = Set(inFlight.map(\.position))
-    let positions = share.positions(inEpoch: state.epoch).filter { !drawn.contains($0) }
+    let there = Set(inFlight.map(\.position))
+    let groups = share.groups(of: sampler.promptCount, inEpoch: state.epoch)
+    let positions = groups.joined().filter { !there.contains($0) }
     let missingCount = inFlight.reduce(0) { $0 + $1.missingCount }
     var rollouts: [Rollout] = []
+    var drawn: [Int: RolloutSampler.Drawn] = [:]
     begin("sampling", of: positions.count)
     let scores = try drawAndScore(
       by: reward, partCount: positions.count,
       missingLimit: missingLimit(of: epochImageCount) - Double(missingCount), isTimed: true
     ) { part in
-      let prompt = try prompts.prompt(at: positions[part])
-      let (rollout, images) = try sampler.sample(
-        prompt, position: positions[part], policyIsReference: state.step == 0)
+      let position = positions[part]
+      if drawn[position] == nil {
+        // Whole groups, also where a part is there already: in other company, the same images have
+        // other last bits.
+        for group in groups where group.contains(position) {
+          drawn = try Dictionary(uniqueKeysWithValues: zip(group, draw(group)))
+        }
+      }
+      guard let (rollout, images) = drawn.removeValue(forKey: position) else {
+        preconditionFailure("position \(position) is in no group of this rank")
+      }
       rollouts.append(rollout)
       return DrawnImages(
-        images: images, prompts: images.map { _ in prompt.text },
+        images: images, prompts: images.map { _ in rollout.prompt },
         places: images.indices.map {
-          ImagePlace(set: ImagePlace.trainingSet, position: positions[part], index: $0)
+          ImagePlace(set: ImagePlace.trainingSet, position: position, index: $0)
         })
     }
     let scored = zip(rollouts, scores).compactMap { rollout, scores in
       scores.map { rollout.scored($0) }
     }
     return (inFlight + scored).sorted { $0.position < $1.position }
+  }
+
+  /// The trajectories of the prompts at some positions, drawn in one batch.
+  func draw(_ positions: Range<Int>) throws -> [RolloutSampler.Drawn] {
+    try sampler.sample(
+      positions.map { (try prompts.prompt(at: $0), $0) }, policyIsReference: state.step == 0)
   }
 
   /// The gradient of the loss, a mean over the prompts of all ranks. Collective.
@@ -212,35 +228,47 @@ extension Trainer {
     try gradient.reset()
     // The other ranks wait for this one's part in any case.
     if rollouts.isEmpty { try averager.addUp(scale: scale) }
-    return try rollouts.enumerated().map { index, rollout in
-      let isLast = index == rollouts.count - 1
-      let objective = try objective(of: rollout, inner: inner)
-      let replayed = try policyGradient.backpropagate(objective.weights, through: rollout) {
-        try isLast ? averager.overlap(scale: scale, $0) : $0()
+    let groups = policyGradient.groups(of: rollouts)
+    return try groups.enumerated().flatMap { index, group in
+      let isLast = index == groups.count - 1
+      var objectives: [any StepObjective] = []
+      let replayed = try policyGradient.backpropagate(
+        // At the first step the trained policy is still the old one: its l_it are known.
+        through: group, at: inner == 0 ? group.map(\.old) : nil,
+        weights: { logProbabilities in
+          objectives = try zip(group, logProbabilities).map {
+            try objective(of: $0, at: $1, inner: inner)
+          }
+          return objectives.map(\.weights)
+        }, runLast: { try isLast ? averager.overlap(scale: scale, $0) : $0() })
+      if inner == 0 {
+        for (rollout, replayed) in zip(group, replayed) {
+          try checkReplay(replayed, of: rollout, tolerance: tolerance)
+        }
       }
-      if inner == 0 { try checkReplay(replayed, of: rollout, tolerance: tolerance) }
       try isLast ? averager.addUp(scale: scale) : gradient.collect(scale: scale)
-      advance()
-      return objective
+      for _ in group { advance() }
+      return objectives
     }
   }
 
-  private func objective(of rollout: Rollout, inner: Int) throws -> any StepObjective {
+  /// - Parameter logProbabilities: l, [B][S].
+  private func objective(
+    of rollout: Rollout, at logProbabilities: StepMatrix, inner: Int
+  ) throws -> any StepObjective {
     if configuration.method.name == .ddpo {
       return try DDPOObjective(
-        logProbabilities: inner == 0 ? rollout.old : policyGradient.logProbabilities(of: rollout),
-        old: rollout.old, reference: rollout.reference, advantages: rollout.advantages,
-        clipRange: method.clips ? method.clipRange : nil)
+        logProbabilities: logProbabilities, old: rollout.old, reference: rollout.reference,
+        advantages: rollout.advantages, clipRange: method.clips ? method.clipRange : nil)
     }
-    // At the first step the trained policy is still the old one: there is nothing to compute anew.
     if inner == 0 {
       return try PromptObjective(
         firstStepWithOld: rollout.old, reference: rollout.reference, rewards: rollout.rewards,
         configuration: method)
     }
     return try PromptObjective(
-      logProbabilities: policyGradient.logProbabilities(of: rollout), old: rollout.old,
-      reference: rollout.reference, rewards: rollout.rewards, configuration: method)
+      logProbabilities: logProbabilities, old: rollout.old, reference: rollout.reference,
+      rewards: rollout.rewards, configuration: method)
   }
 
   /// Clips the averaged gradient and takes an AdamW step, which the average of the weights follows.

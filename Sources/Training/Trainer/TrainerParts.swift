@@ -79,8 +79,12 @@ struct TrainerParts {
     sampler = RolloutSampler(
       policy: policy, isOffline: settings.sampling == .offline, plan: plan,
       trainedSteps: trainedSteps,
-      trajectoryCount: settings.imagesPerPrompt, guidanceScale: configuration.sampler.guidance,
-      runSeed: seed, reductionScale: reductionScale, timer: timer)
+      trajectoryCount: settings.imagesPerPrompt,
+      // In half precision training sees the bits that sampling saw only in batches of one prompt.
+      promptCount: configuration.model.dtype == .float32
+        ? max(1, configuration.sampler.batchSize / settings.imagesPerPrompt) : 1,
+      guidanceScale: configuration.sampler.guidance, runSeed: seed, reductionScale: reductionScale,
+      timer: timer)
     policyGradient = PolicyGradient(
       network: model.unet, emptyContext: policy.emptyContext, plan: plan,
       trainedSteps: trainedSteps, guidanceScale: configuration.sampler.guidance,
