@@ -4,7 +4,6 @@
 #include <ATen/ops/embedding.h>
 #include <ATen/ops/layer_norm.h>
 #include <ATen/ops/linear.h>
-#include <ATen/ops/scaled_dot_product_attention.h>
 #include <ATen/ops/upsample_nearest2d.h>
 
 #include <array>
@@ -33,14 +32,6 @@ ct_status ct_layer_norm(ct_tensor input, ct_tensor weight, ct_tensor bias, doubl
 
 ct_status ct_embedding(ct_tensor weight, ct_tensor indices, ct_tensor *out) {
   return produce(out, [&] { return at::embedding(unwrap(weight), unwrap(indices)); });
-}
-
-ct_status ct_attention(ct_tensor query, ct_tensor key, ct_tensor value, bool causal,
-                       ct_tensor *out) {
-  return produce(out, [&] {
-    return at::scaled_dot_product_attention(unwrap(query), unwrap(key), unwrap(value), {}, 0.0,
-                                            causal);
-  });
 }
 
 ct_status ct_upsample_nearest2x(ct_tensor input, ct_tensor *out) {

@@ -72,6 +72,35 @@ import Torch
     #expect(try (straight - shuffled).values(as: Float.self).allSatisfy { abs($0) < 1e-6 })
   }
 
+  /// Heads of 4, 8, 12 or 16 features have loops of their own; the last shape does not.
+  @Test(arguments: [
+    (queries: [2, 4, 64, 12], keys: 64), ([3, 2, 7, 12], 24), ([1, 1, 1, 4], 1),
+    ([2, 3, 5, 8], 33),
+    ([1, 2, 9, 16], 40), ([1, 2, 6, 10], 5),
+  ])
+  func attentionAndItsGradientsAreThoseOfTheSameInDoublePrecision(
+    queries: [Int], keys: Int
+  ) throws {
+    /// The output and the gradients of queries, keys and values, whose heads lie side by side.
+    func results(_ dtype: DType) throws -> [Tensor] {
+      let places = [0, 2, 1, 3]
+      let leaves = try [queries[2], keys, keys].enumerated().map { index, length in
+        let shape = [queries[0], length, queries[1], queries[3]]
+        let leaf = try (Tensor.randn(seed: UInt64(index), shape: shape) * 3).to(dtype: dtype)
+        try leaf.setRequiresGradient(true)
+        return leaf
+      }
+      let output = try leaves[0].permuted(places).attention(
+        key: leaves[1].permuted(places), value: leaves[2].permuted(places))
+      try output.backward(seed: .randn(seed: 4, shape: queries).to(dtype: dtype))
+      return [try output.detached()] + (try leaves.map { try #require(try $0.gradient()) })
+    }
+    for (found, expected) in zip(try results(.float32), try results(.float64)) {
+      let difference = try (found.to(dtype: .float64) - expected).norm().item()
+      #expect(try difference <= 5e-6 * expected.norm().item())
+    }
+  }
+
   @Test func aNormalisedGroupHasMeanZeroAndDeviationOne() throws {
     let x = try Tensor.randn(seed: 4, shape: [2, 6, 5, 5]) * 3 + 7
     let y = try x.groupNorm(
