@@ -31,7 +31,7 @@ METHODS = {
         {"method.name": "ddpo", "method.advantages": "history", "method.imagesPerPrompt": 1}),
     "unclipped": ("PRDP without clipping", {"method.clip": "false"}),
     "offline": ("PRDP offline", {"method.sampling": "offline"}),
-    "mean": ("PRDP, mean in place of the sum", {"method.reduction": "mean"}),
+    "mean": ("PRDP, mean in place of the sum, at the same beta and eps", {"method.reduction": "mean"}),
 }
 CONDITIONS = [
     ("small", "ddpo"), ("small", "prdp"), ("large", "ddpo"), ("large", "prdp"),
@@ -39,11 +39,30 @@ CONDITIONS = [
 ]
 
 
+# What runs that are compared must share.
+BUDGET = ("queries", "prompts", "images_per_prompt", "inner_steps", "evaluation_images")
+
+# prdp's exit status where a number of the training is not finite: the same happens each time.
+DIVERGED = 3
+
+
 class Study:
     def __init__(self, options):
         self.options = options
         self.folder = Path(options.output).resolve()
         self.folder.mkdir(parents=True, exist_ok=True)
+        self.require_the_same_budget()
+
+    def require_the_same_budget(self):
+        path = self.folder / "budget.json"
+        budget = {name: getattr(self.options, name) for name in BUDGET}
+        if not path.exists():
+            path.write_text(json.dumps(budget) + "\n")
+        elif json.loads(path.read_text()) != budget:
+            sys.exit(
+                f"study: {path} has {path.read_text().strip()}, these options are "
+                f"{json.dumps(budget)}: runs of different budgets do not compare; choose another "
+                "--output")
 
     # Running
 
@@ -84,7 +103,7 @@ class Study:
 
     def run(self, scale, method, seed):
         output = self.output(scale, method, seed)
-        if (output / "summary.json").exists():
+        if (output / "summary.json").exists() or (output / "diverged").exists():
             return
         print(f"study: {scale} {method}, seed {seed}", flush=True)
         start = time.monotonic()
@@ -96,7 +115,14 @@ class Study:
         output.mkdir(exist_ok=True)
         with open(output / "log.txt", "a") as log:
             end = subprocess.run(command, cwd=ROOT, stdout=log, stderr=log, check=False)
-        if end.returncode != 0:
+        if end.returncode == DIVERGED:
+            errors = [line for line in (output / "log.txt").read_text().splitlines()
+                      if line.startswith("error: ")]
+            reason = errors[-1] if errors else "error: without a reason"
+            (output / "diverged").write_text(f"{reason}\n")
+            print(f"  diverged: {reason}", flush=True)
+        elif end.returncode != 0:
+            self.report()
             sys.exit(
                 f"study: {output.name} ended with {end.returncode}, see {output}/log.txt; the same "
                 "command goes on")
@@ -104,10 +130,14 @@ class Study:
 
     # Results
 
+    def done(self, scale, method, file="summary.json"):
+        """The folders of the seeds that have come to their end."""
+        outputs = [self.output(scale, method, seed) for seed in self.seeds]
+        return [output for output in outputs if (output / file).exists()]
+
     def summaries(self, scale, method):
-        """Of the seeds that are done."""
-        paths = [self.output(scale, method, seed) / "summary.json" for seed in self.seeds]
-        return [json.loads(path.read_text()) for path in paths if path.exists()]
+        return [json.loads((output / "summary.json").read_text())
+                for output in self.done(scale, method)]
 
     @property
     def seeds(self):
@@ -129,7 +159,9 @@ class Study:
                 values = {
                     name: [summary["evaluation"]["after"][name] for summary in found]
                     for name in SETS}
-                yield scale, METHODS[method][0], len(found), {
+                diverged = len(self.done(scale, method, "diverged"))
+                label = METHODS[method][0] + (f"; {diverged} diverged" if diverged else "")
+                yield scale, label, len(found), {
                     name: (statistics.mean(of_set), standard_error(of_set))
                     for name, of_set in values.items()}
 
@@ -149,11 +181,8 @@ class Study:
         """By method, the training reward against reward queries: the mean over seeds, smoothed."""
         found = {}
         for known, method in CONDITIONS:
-            runs = []
-            for seed in self.seeds:
-                path = self.output(scale, method, seed) / "metrics.jsonl"
-                if known == scale and path.exists():
-                    runs.append(training_rewards(path))
+            runs = [training_rewards(output / "metrics.jsonl")
+                    for output in self.done(scale, method) if known == scale]
             length = min(map(len, runs), default=0)
             if length > 1:
                 points = [
@@ -266,15 +295,14 @@ def main():
     parser.add_argument("--quick", action="store_true", help="1 seed, 512 queries, 128 images")
     parser.add_argument("--only", nargs="+", choices=names, default=names, help="these alone")
     parser.add_argument("--report", action="store_true", help="run nothing, write the results")
+    if "--quick" in sys.argv:
+        parser.set_defaults(
+            seeds=1, queries=512, evaluation_images=128, output="runs/study-quick")
     options = parser.parse_args()
-    if options.quick:
-        options.seeds, options.queries, options.evaluation_images = 1, 512, 128
-        if options.output == "runs/study":
-            options.output = "runs/study-quick"
-    if options.queries < options.prompts * options.images_per_prompt:
+    if options.queries <= 0 or options.queries % (options.prompts * options.images_per_prompt):
         parser.error(
-            f"--queries is {options.queries}, less than the {options.prompts} * "
-            f"{options.images_per_prompt} images of an epoch")
+            f"--queries is {options.queries}, not some epochs of {options.prompts} * "
+            f"{options.images_per_prompt} images")
     study = Study(options)
     if not options.report:
         # Seed by seed, so that every method has a result before any has them all.

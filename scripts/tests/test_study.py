@@ -15,16 +15,16 @@ class StudyTests(unittest.TestCase):
     def setUpClass(cls):
         cls.scratch = runs.scratch_folder(cls)
 
-    def study(self, *arguments):
+    def study(self, *arguments, prdp=runs.PRDP, status=0):
         end = subprocess.run(
             ["python3", runs.ROOT / "scripts/study.py", "--output", self.scratch, "--queries", "32",
              "--prompts", "4", "--images-per-prompt", "4", "--seeds", "2", "--ranks", "1",
              "--evaluation-images", "4", "--inner-steps", "1", "--only", *METHODS, *arguments],
-            env={**os.environ, "PRDP": runs.PRDP, "OMPI_ALLOW_RUN_AS_ROOT": "1",
+            env={**os.environ, "PRDP": prdp, "OMPI_ALLOW_RUN_AS_ROOT": "1",
                  "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"},
             capture_output=True, text=True, check=False, timeout=runs.LIMIT)
-        self.assertEqual(end.returncode, 0, end.stdout + end.stderr)
-        return end.stdout
+        self.assertEqual(end.returncode, status, end.stdout + end.stderr)
+        return end.stdout + end.stderr
 
     def test_it_goes_on_where_it_stopped_and_writes_what_it_found(self):
         self.assertEqual(self.study().count(", seed "), 6)
@@ -59,3 +59,18 @@ class StudyTests(unittest.TestCase):
                 self.assertEqual(found["images"], 32)
         prompts = (self.scratch / "small.txt").read_text().splitlines()
         self.assertEqual(len(set(prompts)), 45)
+
+        # Runs of another budget would not compare.
+        said = self.study("--queries", "16", status=1)
+        self.assertIn('"queries": 32', said)
+        self.assertIn("choose another --output", said)
+        # A run that diverges is a result, and does not keep the others from theirs.
+        summary.unlink()
+        failing = self.scratch / "failing"
+        failing.write_text("#!/bin/sh\necho error: the gradient is not finite\nexit 3\n")
+        failing.chmod(0o755)
+        self.assertIn("diverged: error: the gradient is not finite", self.study(prdp=str(failing)))
+        self.assertEqual(self.study().count(", seed "), 0)
+        numbers = json.loads((self.scratch / "study.json").read_text())
+        self.assertEqual(numbers[3]["method"], "DDPO; 1 diverged")
+        self.assertEqual(numbers[3]["seeds"], 1)
