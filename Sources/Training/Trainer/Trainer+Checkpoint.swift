@@ -23,7 +23,7 @@ extension Trainer {
     let path = try communicator.agreed { try checkpointPath(resume) } ?? ""
     let agreedPath = try communicator.broadcast(communicator.rank == 0 ? path : nil)
     guard !agreedPath.isEmpty else { return nil }
-    return try communicator.agreed {
+    let saver = try communicator.agreed {
       // Rank 0 has just read all of it.
       let checkpoint = try Checkpoint(
         path: agreedPath, awaitsNames: communicator.rank > 0, verification: .whenUsed)
@@ -46,6 +46,8 @@ extension Trainer {
       if let folder { try checkpoints(in: folder.checkpoints).setAside(after: checkpoint.name) }
       return saver
     }
+    keptBest = state.best
+    return saver
   }
 
   /// Refuses to go on where another start of the program has saved since this one chose its

@@ -90,7 +90,7 @@ extension Trainer {
     }
     try saveAtTheEnd()
     let after = try evaluate(.after)
-    if noteBest(after) { try saveAtTheEnd() }
+    if try noteBest(after) { try saveAtTheEnd() }
     try communicator.agreed { try writeSummary(after) }
   }
 
@@ -104,7 +104,7 @@ extension Trainer {
     if epoch == 0 {
       state.evaluationBefore = try evaluate(.before)
     } else if isDue(configuration.evaluation.everyEpochs) {
-      isBest = noteBest(try evaluate(.during))
+      isBest = try noteBest(evaluate(.during))
     } else if isDue(configuration.logging.gridEveryEpochs) {
       try drawGrids()
     }
@@ -115,12 +115,16 @@ extension Trainer {
     }
   }
 
-  /// Notes whether an evaluation is the best so far: its checkpoint stays.
-  private func noteBest(_ results: [EvaluationResult]) -> Bool {
-    let best = BestCheckpoint(results, of: configuration.checkpoint, step: state.step)
-    guard let best, best.replaces(state.best) else { return false }
+  /// Notes whether an evaluation is the best so far: its checkpoint stays, once it is saved.
+  /// Collective.
+  private func noteBest(_ results: [EvaluationResult]) throws -> Bool {
+    guard savesCheckpoints,
+      let best = BestCheckpoint(results, of: configuration.checkpoint, step: state.step)
+    else { return false }
+    // The best so far may be what is being saved.
+    try finishSaving()
+    guard best.replaces(keptBest) else { return false }
     state.best = best
-    saver?.retention = retention
     return true
   }
 

@@ -32,7 +32,8 @@ extension Trainer {
     // One that failed is tried again.
     try finishSaving()
     try beginSaving()
-    try saver.map { note(try $0.finish()) }
+    guard let saver, !saver.isIdle else { return }
+    note(try saver.finish())
   }
 
   /// Waits for a save that is under way; a failure to write is said. Collective.
@@ -45,15 +46,20 @@ extension Trainer {
   /// Takes the next turn of a save that is under way, if no rank's thread is at work on it.
   /// Collective.
   func goOnSaving() throws {
-    guard let saver else { return }
+    guard let saver, !saver.isIdle else { return }
     try surviving { note(try saver.advance()) }
   }
 
+  /// A run under inspection leaves no checkpoints, so that it can be repeated as it was.
+  var savesCheckpoints: Bool { saver != nil && inspector == nil }
+
   private func beginSaving() throws {
-    // A run under inspection leaves no checkpoints, so that it can be repeated as it was.
-    guard let saver, inspector == nil, try isWorthSaving() else { return }
+    guard savesCheckpoints, let saver, try isWorthSaving() else { return }
     let start = ContinuousClock.now
     try finishSaving()
+    // A best step that failed to be saved, and that the run has left, has no checkpoint.
+    if state.best?.step != state.step { state.best = keptBest }
+    saver.retention = retention
     onProgress?("saving", state.step)
     defer { tellProgress() }
     try checkPolicy()
@@ -81,7 +87,9 @@ extension Trainer {
   /// Whether a failure to save ends the run: its numbers are not worth saving, or it is another's.
   private func isFatal(_ failure: AgreedFailure) -> Bool { ![nil, 1].contains(failure.exitStatus) }
 
+  /// Notes what became of a turn, on all ranks; only rank 0 knows what was saved.
   private func note(_ checkpoint: SavedCheckpoint?) {
+    if saver?.isIdle ?? false { keptBest = state.best }
     guard let checkpoint else { return }
     time.noteSave(seconds: checkpoint.workSeconds)
     log(

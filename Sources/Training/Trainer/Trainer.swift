@@ -55,10 +55,12 @@ public final class Trainer {
   var lock: RunFolderLock?
   /// On rank 0 alone.
   private var owner: RunOwner?
-  /// Saves the run; `nil` for one without a folder.
-  private(set) var saver: CheckpointSaver?
+  /// Saves the run; `nil` for one without a folder. A test may put one that fails here.
+  var saver: CheckpointSaver?
   /// What the newest checkpoint holds, as far as it can differ within a step.
   var saved: RunProgress?
+  /// The best evaluated step whose checkpoint counts.
+  var keptBest: BestCheckpoint?
   /// For how long the save that is under way made training wait.
   var secondsBlocked = 0.0
   /// This rank's trajectories of the epoch that is under way.
