@@ -118,7 +118,7 @@ public struct EvaluationRun {
     let starts = ScoreTable.starts(imageCount: imageCount, batchCount: batchCount, communicator)
     var table = ScoreTable(of: reward, imageCount: imageCount)
     try communicator.agreed {
-      let empty = try withoutGradient { try sampler.model.encodeEmptyPrompt() }
+      let negatives = try NegativeContexts(of: sampler.model)
       let queue = ScoringQueue(threadCount: configuration.scoring.parallelPrompts)
       // Answers that are on their way may still be kept.
       defer { queue.close(waitingUntil: .distantFuture) }
@@ -133,7 +133,7 @@ public struct EvaluationRun {
       for (part, start) in starts.enumerated() {
         _ = queue.waitForRoom(until: .distantFuture)
         try collect(waitingUntil: .distantPast)
-        let drawn = try draw(Array(start..<min(start + batchCount, imageCount)), empty)
+        let drawn = try draw(Array(start..<min(start + batchCount, imageCount)), negatives)
         queue.submit(part) { [reward, ledger] in try reward.scores(of: drawn, keptIn: ledger) }
       }
       while doneCount < starts.count { try collect(waitingUntil: .distantFuture) }
@@ -142,15 +142,13 @@ public struct EvaluationRun {
     return report(table)
   }
 
-  private func draw(_ places: [Int], _ empty: TextContext) throws -> DrawnImages {
+  private func draw(_ places: [Int], _ negatives: NegativeContexts) throws -> DrawnImages {
     let entries = places.map { prompts.entries[$0 / imagesPerPrompt] }
-    // Without guidance there is nothing that a negative prompt could do.
-    let hasNegatives = sampler.guidanceScale != 1 && entries.contains { !$0.negative.isEmpty }
-    let away = try withoutGradient {
-      hasNegatives ? try sampler.model.encode(prompts: entries.map(\.negative)) : empty
-    }
     let images = try sampler.images(
-      prompts: entries.map(\.text), emptyContext: away,
+      prompts: entries.map(\.text),
+      // Without guidance there is nothing that a negative prompt could do.
+      emptyContext: sampler.guidanceScale == 1
+        ? negatives.empty : negatives.context(ofBatch: entries.map(\.negative)),
       seeds: places.map {
         evaluationSeed(
           seed, set: "", place: $0 / imagesPerPrompt, imageIndex: $0 % imagesPerPrompt)

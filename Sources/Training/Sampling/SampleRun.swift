@@ -112,12 +112,12 @@ public struct SampleRun {
     let lines = try FileHandle(forWritingTo: URL(filePath: list))
     let starts = Array(stride(from: 0, to: prompts.count, by: settings.batchCount))
     try withoutGradient {
-      let empty = try model.encodeEmptyPrompt()
+      let negatives = try NegativeContexts(of: model)
       for (index, start) in starts.enumerated() {
         let places = start..<min(start + settings.batchCount, prompts.count)
         let conditioning = Conditioning(
           context: try model.encode(prompts: prompts[places].map(\.text)),
-          emptyContext: try emptyContext(of: prompts[places], empty),
+          emptyContext: try emptyContext(of: prompts[places], negatives),
           guidanceScale: settings.guidance)
         var trajectory = Trajectory()
         let latents = try plan.run(
@@ -160,14 +160,11 @@ public struct SampleRun {
   }
 
   /// What guidance leads away from: one text for all where no prompt has a negative one.
-  private func emptyContext(of prompts: ArraySlice<Prompt>, _ empty: TextContext) throws
+  private func emptyContext(of prompts: ArraySlice<Prompt>, _ negatives: NegativeContexts) throws
     -> TextContext
   {
-    guard settings.guidance != 1, prompts.contains(where: { !$0.negative.isEmpty }) else {
-      return empty
-    }
-    return try .concatenated(
-      prompts.map { try $0.negative.isEmpty ? empty : model.encode(prompts: [$0.negative]) })
+    settings.guidance == 1
+      ? negatives.empty : try negatives.context(ofBatch: prompts.map(\.negative))
   }
 
   private struct Line: Encodable {

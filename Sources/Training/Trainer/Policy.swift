@@ -9,15 +9,10 @@ import TorchNN
 /// frozen copy.
 final class Policy {
   let model: StableDiffusionModel
-  /// Of the empty prompt.
-  let emptyContext: TextContext
   private let reference: Reference
   /// Those of an epoch's prompts, which its trajectories keep in any case.
-  private var contexts: [String: TextContext] = [:]
-  /// Those of the negative prompts that were asked for last: most runs have a few.
-  private var negativeContexts: [String: TextContext] = [:]
-
-  private static let negativeContextLimit = 64
+  private let contexts: TextContexts
+  private let negatives: NegativeContexts
 
   private enum Reference {
     case adaptersOff(LoRAAdapters)
@@ -27,7 +22,8 @@ final class Policy {
   /// The policy that starts at `model`'s present weights, which are the reference's for good.
   init(_ model: StableDiffusionModel) throws {
     self.model = model
-    emptyContext = try withoutGradient { try model.encodeEmptyPrompt() }
+    contexts = TextContexts(of: model)
+    negatives = try NegativeContexts(of: model)
     if let adapters = model.unetParameters.adapters {
       reference = .adaptersOff(adapters)
     } else {
@@ -36,33 +32,25 @@ final class Policy {
     try model.unetParameters.enableTraining()
   }
 
+  /// The context of the empty prompt.
+  var emptyContext: TextContext { negatives.empty }
+
   /// The context of a prompt, computed once until ``forgetContexts()``.
-  func context(of prompt: String) throws -> TextContext {
-    if let context = contexts[prompt] { return context }
-    let context = try withoutGradient { try model.encode(prompts: [prompt]) }
-    contexts[prompt] = context
-    return context
-  }
+  func context(of prompt: String) throws -> TextContext { try contexts.context(of: prompt) }
 
   /// Frees the contexts of prompts, at the end of an epoch.
-  func forgetContexts() { contexts = [:] }
+  func forgetContexts() { contexts.forget() }
 
   /// The context that guidance leads away from.
   ///
   /// - Parameter negative: The prompt's own; empty where it has none.
   func context(ofNegative negative: String) throws -> TextContext {
-    guard !negative.isEmpty else { return emptyContext }
-    if let context = negativeContexts[negative] { return context }
-    let context = try withoutGradient { try model.encode(prompts: [negative]) }
-    if negativeContexts.count >= Self.negativeContextLimit { negativeContexts.removeAll() }
-    negativeContexts[negative] = context
-    return context
+    try negatives.context(of: negative)
   }
 
   /// The contexts that guidance leads away from in a batch: one for all where none has its own.
   func context(ofNegatives negatives: [String]) throws -> TextContext {
-    guard negatives.contains(where: { !$0.isEmpty }) else { return emptyContext }
-    return try .concatenated(negatives.map(context(ofNegative:)))
+    try self.negatives.context(ofBatch: negatives)
   }
 
   /// What an optimizer changes.
