@@ -5,12 +5,17 @@ import Torch
 
 // Shapes: B images, T steps, C latent channels, h w rows and columns of the latents.
 
-/// Draws images for prompts without keeping the way they came about.
+/// Draws images for prompts without keeping the way they came about. A text is encoded once, however
+/// many batches it comes in.
 struct ImageSampler {
   let model: StableDiffusionModel
   let plan: SamplingPlan
   let guidanceScale: Double
   let batchCount: Int
+  private let contexts: TextContexts
+
+  /// Texts that are kept: of Stable Diffusion XL 320 MB in float32.
+  private static let contextLimit = 512
 
   /// A sampler of `model`.
   ///
@@ -25,6 +30,7 @@ struct ImageSampler {
     self.plan = plan
     self.guidanceScale = guidanceScale
     self.batchCount = batchCount
+    contexts = TextContexts(of: model, limit: Self.contextLimit)
   }
 
   /// One image for each prompt, from the noise of the seed at the same place.
@@ -35,7 +41,7 @@ struct ImageSampler {
       try stride(from: 0, to: prompts.count, by: batchCount).flatMap { start in
         let range = start..<min(start + batchCount, prompts.count)
         let conditioning = Conditioning(
-          context: try context(of: prompts[range]),
+          context: try contexts.context(ofBatch: prompts[range]),
           emptyContext: try emptyContext.count == 1
             ? emptyContext : emptyContext.narrowed(range),
           guidanceScale: guidanceScale)
@@ -44,20 +50,6 @@ struct ImageSampler {
           of: plan.run(noise: noise, predictor: model.unet, conditioning))
       }
     }
-  }
-
-  /// The contexts of a batch, each text encoded once.
-  private func context(of prompts: ArraySlice<String>) throws -> TextContext {
-    var places: [String: Int] = [:]
-    var distinct: [String] = []
-    for prompt in prompts where places[prompt] == nil {
-      places[prompt] = distinct.count
-      distinct.append(prompt)
-    }
-    let context = try model.encode(prompts: distinct)
-    guard distinct.count < prompts.count else { return context }
-    return try .concatenated(
-      prompts.compactMap { places[$0] }.map { try context.narrowed($0..<$0 + 1) })
   }
 }
 
