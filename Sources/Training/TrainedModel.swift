@@ -57,7 +57,7 @@ struct TrainedModel {
         advice: "it is run.output of the run, or a folder in checkpoints/ there")
     }
     let store = CheckpointStore(folder: RunFolder.checkpoints(in: path), warn: { _ in })
-    guard let newest = try store.newestValid() else {
+    guard let newest = try store.newestValidAsItIs() else {
       throw TrainingError(
         "\(path)/checkpoints", expected: "a checkpoint that is whole", found: "none")
     }

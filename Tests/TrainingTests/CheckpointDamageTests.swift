@@ -96,6 +96,24 @@ struct CheckpointDamageTests {
     }
   }
 
+  @Test func whoReadsTheCheckpointsOfARunChangesNothing() throws {
+    try withScratchFolder { folder in
+      let warnings = Warnings()
+      let store = makeStore(folder, warnings: warnings)
+      try DiskOperations().createFolder("\(folder)/step-00000030")
+      // As where the first save is on its way.
+      #expect(try store.newestValidAsItIs() == nil)
+      for step in [10, 20] { try SavedRun.save(step, in: makeStore(folder)) }
+      try write([], to: "\(folder)/step-00000020/unet.safetensors")
+      #expect(try store.newestValidAsItIs()?.step == 10)
+      #expect(
+        try names(in: folder) == ["latest", "step-00000010", "step-00000020", "step-00000030"])
+      #expect(warnings.texts.isEmpty)
+      #expect(try store.newestValid()?.step == 10)
+      #expect(warnings.texts.count == 1)
+    }
+  }
+
   @Test func withoutAValidOneTheRunDoesNotStartAnew() throws {
     try withScratchFolder { folder in
       let store = makeStore(folder)

@@ -44,34 +44,57 @@ struct CheckpointStore {
   /// - Throws: ``TrainingError`` when there are checkpoints and none is valid, or of the newest that
   ///   may be cannot be told.
   func newestValid() throws -> Checkpoint? {
+    let search = try search()
+    if search.checkpoint != nil {
+      for fault in search.faults { setAside(fault.name, reason: fault.reason) }
+    } else {
+      for name in search.uncommitted {
+        try withdraw(name)
+        warn(
+          "\(path(of: name)) was never saved to its end: it is removed, and the run starts anew")
+      }
+    }
+    return search.checkpoint
+  }
+
+  /// As ``newestValid()``, and nothing is changed or warned of: for who reads the checkpoints of a run
+  /// that may be at work, and is another's.
+  func newestValidAsItIs() throws -> Checkpoint? { try search().checkpoint }
+
+  /// What a look at the checkpoints finds, from the newest on.
+  private struct Search {
+    /// The newest valid one; `nil` where nothing was ever saved.
+    var checkpoint: Checkpoint?
+    /// The newer ones that are damaged.
     var faults: [(name: CheckpointName, reason: String)] = []
+    /// The newer ones that were not saved to their end.
     var uncommitted: [CheckpointName] = []
+  }
+
+  private func search() throws -> Search {
+    var search = Search()
     for name in try checkpoints().sorted(by: >) {
       guard try isCommitted(name) else {
-        uncommitted.append(name)
+        search.uncommitted.append(name)
         continue
       }
       do {
-        let checkpoint = try Checkpoint(path: path(of: name))
-        for fault in faults { setAside(fault.name, reason: fault.reason) }
-        return checkpoint
+        search.checkpoint = try Checkpoint(path: path(of: name))
+        return search
       } catch let error as TrainingError where !error.leavesContentsOpen {
-        faults.append((name, "\(error)"))
+        search.faults.append((name, "\(error)"))
       }
     }
     // The first save of a run, killed just before its end, leaves one folder without COMMIT.
-    guard faults.isEmpty, uncommitted.count <= 1 else {
+    guard search.faults.isEmpty, search.uncommitted.count <= 1 else {
       let reasons =
-        faults.map(\.reason) + uncommitted.map { "\(path(of: $0)): COMMIT is missing" }
+        search.faults.map(\.reason)
+        + search.uncommitted.map { "\(path(of: $0)): COMMIT is missing" }
       throw TrainingError(
         folder, expected: "a valid checkpoint", found: reasons.joined(separator: "; "),
         advice: "restore one from a copy, or start over in another folder")
     }
-    for name in uncommitted {
-      try withdraw(name)
-      warn("\(path(of: name)) was never saved to its end: it is removed, and the run starts anew")
-    }
-    return nil
+    return search
   }
 
   /// Renames the checkpoints later than `name`, for a run that goes on from there; all of them for
