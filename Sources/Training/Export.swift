@@ -20,7 +20,7 @@ public struct Export {
   ///   - modelPath: Where the model is now; where the run had it by default.
   /// - Throws: ``TrainingError`` where the checkpoint or the model is not that of the run.
   public init(_ path: String, modelPath: String? = nil) throws {
-    let trained = try TrainedModel(path, modelPath: modelPath)
+    let trained = try TrainedModel(TrainedModel.checkpoint(at: path), modelPath: modelPath)
     (checkpoint, folder, model) = (trained.checkpoint, trained.folder, trained.model)
   }
 

@@ -13,17 +13,16 @@ struct TrainedModel {
   let sha256: String
   let model: StableDiffusionModel
 
-  /// Loads a checkpoint, the average of its weights where it has one, and the model that it was
-  /// trained from.
+  /// Loads what a checkpoint holds, the average of its weights where it has one, and the model that it
+  /// was trained from.
   ///
-  /// - Parameters:
-  ///   - path: A checkpoint, or the folder of a run, whose newest is taken.
-  ///   - modelPath: Where the model is now; where the run had it by default.
+  /// - Parameter modelPath: Where the model is now; where the run had it by default.
   /// - Throws: ``TrainingError`` where the checkpoint or the model is not that of the run.
   init(
-    _ path: String, modelPath: String? = nil, device: Device = .cpu, dtype: DType = .float32
+    _ checkpoint: Checkpoint, modelPath: String? = nil, device: Device = .cpu,
+    dtype: DType = .float32
   ) throws {
-    checkpoint = try Self.checkpoint(path)
+    self.checkpoint = checkpoint
     let state = try checkpoint.state(as: TrainingState.self)
     let configuration = try RunConfiguration(
       yaml: state.configuration, source: "\(checkpoint.path)/\(Checkpoint.stateName)")
@@ -46,7 +45,10 @@ struct TrainedModel {
     try checkpoint.load(group, into: model.unetParameters.trainable)
   }
 
-  private static func checkpoint(_ path: String) throws -> Checkpoint {
+  /// A checkpoint, verified: the one at `path`, or the newest of the run whose folder that is.
+  ///
+  /// - Throws: ``TrainingError`` where there is none.
+  static func checkpoint(at path: String) throws -> Checkpoint {
     func exists(_ name: String) -> Bool {
       FileManager.default.fileExists(atPath: "\(path)/\(name)")
     }

@@ -14,7 +14,8 @@ enum TrainingRankTests {
       try Runtime.setThreadCount(1)
       let passed = try withMPI(threadLevel: .serialized) { world in
         try runChecks(
-          averagingChecks + checkpointChecks + promptChecks + trainerChecks, on: world)
+          averagingChecks + checkpointChecks + evaluationChecks + promptChecks + trainerChecks,
+          on: world)
       }
       exit(passed ? 0 : 1)
     } catch {

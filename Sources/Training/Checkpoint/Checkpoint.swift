@@ -21,6 +21,8 @@ struct Checkpoint: Sendable {
   var byteCount: Int { manifest.files.reduce(0) { $0 + $1.size } }
   /// What it consists of, the manifest and COMMIT apart.
   var files: [CheckpointManifest.File] { manifest.files }
+  /// What COMMIT says, the SHA-256 of the manifest: it tells the checkpoint from all others.
+  let commitSHA256: String
   private let manifest: CheckpointManifest
   private let verification: Verification
   private let awaitsNames: Bool
@@ -46,6 +48,7 @@ struct Checkpoint: Sendable {
         commitPath, expected: "the SHA-256 of manifest.json", found: "another text",
         advice: "one of the two files is damaged")
     }
+    commitSHA256 = sha256(of: bytes)
     manifest = try CheckpointManifest(bytes, path: manifestPath)
     self.path = path
     self.verification = verification

@@ -17,20 +17,11 @@ public struct EvaluationRun {
     case checkpoint(path: String)
     /// A file of adapters in diffusers' or Kohya's layout.
     case adapters(path: String)
-
-    var path: String? {
-      switch self {
-      case .none: nil
-      case .checkpoint(let path), .adapters(let path): path
-      }
-    }
   }
 
   private let configuration: RunConfiguration
   private let communicator: Communicator
-  private let folder: ModelFolder
-  private let modelSHA256: String
-  private let weights: Weights
+  private let model: EvaluatedModel
   private let prompts: PromptFile
   private let reward: WeightedReward
   private let sampler: ImageSampler
@@ -54,21 +45,22 @@ public struct EvaluationRun {
   ) throws {
     self.configuration = configuration
     self.communicator = communicator
-    self.weights = weights
     self.imagesPerPrompt = imagesPerPrompt
     self.seed = seed
+    let weights = try weights.resolved(communicator)
     let parts = try communicator.agreed {
       let file = try PromptFile(path: prompts)
       let reward = try RewardRegistry.reward(configuration.rewards, on: device)
       try reward.check(
         file,
         indices: stride(from: communicator.rank, to: file.entries.count, by: communicator.size))
-      let model = try Self.model(configuration, weights, modelPath: modelPath, device: device)
+      let model = try EvaluatedModel(configuration, weights, modelPath: modelPath, device: device)
+      let fingerprints = try model.fingerprints() + configuration.rewards.fingerprints()
       let plan = try SamplingPlan(
         model.model.scheduler.with(configuration.sampler.spacing),
         stepCount: configuration.sampler.steps, eta: configuration.sampler.eta)
       return (
-        file, reward, model.folder, model.sha256,
+        file, reward, model, fingerprints,
         ImageSampler(
           model: model.model, plan: plan, guidanceScale: configuration.sampler.guidance,
           batchCount: configuration.sampler.batchSize),
@@ -80,31 +72,13 @@ public struct EvaluationRun {
         }
       )
     }
-    (self.prompts, reward, folder, modelSHA256, sampler, self.ledger) = parts
-    try communicator.requireTheSame([
-      ("configuration", configuration.yaml()), ("model", modelSHA256),
-      ("prompts", parts.0.sha256), ("options", "\(imagesPerPrompt) \(seed)"),
-    ])
-  }
-
-  private static func model(
-    _ configuration: RunConfiguration, _ weights: Weights, modelPath: String?, device: Device
-  ) throws -> (model: StableDiffusionModel, folder: ModelFolder, sha256: String) {
-    let dtype = DType(named: configuration.model.dtype)
-    let folder = ModelFolder(
-      path: modelPath ?? configuration.model.path, variant: configuration.model.variant)
-    switch weights {
-    case .checkpoint(let path):
-      let trained = try TrainedModel(path, modelPath: modelPath, device: device, dtype: dtype)
-      return (trained.model, trained.folder, trained.sha256)
-    case .adapters(let path):
-      let model = try StableDiffusionModel(
-        folder, device: device, dtype: dtype, loraFile: URL(filePath: path))
-      return (model, folder, try folder.weightsSHA256())
-    case .none:
-      let model = try StableDiffusionModel(folder, device: device, dtype: dtype)
-      return (model, folder, try folder.weightsSHA256())
-    }
+    let fingerprints: [(name: String, content: String)]
+    (self.prompts, reward, model, fingerprints, sampler, self.ledger) = parts
+    try communicator.requireTheSame(
+      fingerprints + [
+        ("configuration", configuration.yaml()), ("prompts", parts.0.sha256),
+        ("options", "\(imagesPerPrompt) \(seed)"),
+      ])
   }
 
   /// Draws and scores all images, scoring some while others are drawn. Collective.
@@ -174,7 +148,8 @@ public struct EvaluationRun {
     }
     let sampler = configuration.sampler
     return EvaluationReport(
-      model: folder.path, modelSHA256: modelSHA256, weights: weights.path, prompts: prompts.path,
+      model: model.folder.path, modelSHA256: model.sha256, weights: model.weightsPath,
+      prompts: prompts.path,
       conditions: EvaluationReport.Conditions(
         promptsSHA256: prompts.sha256, imagesPerPrompt: imagesPerPrompt, seed: seed,
         steps: sampler.steps, guidance: sampler.guidance, eta: sampler.eta,

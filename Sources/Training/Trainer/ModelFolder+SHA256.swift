@@ -34,6 +34,13 @@ extension RunConfiguration.Reward {
   }
 }
 
+extension [RunConfiguration.Reward] {
+  /// What of them has to be the same on all ranks, by a name for it.
+  func fingerprints() throws -> [(name: String, content: String)] {
+    try map { ("files of reward \($0.name)", try $0.filesSHA256()) }
+  }
+}
+
 /// The SHA-256 of files in a folder, names included.
 private func sha256(ofFiles names: [String], in folder: String) throws -> String {
   let parts = try names.map { "\($0) \(try RegularFile("\(folder)/\($0)").sha256())" }

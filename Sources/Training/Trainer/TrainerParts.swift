@@ -56,9 +56,8 @@ struct TrainerParts {
     modelSHA256 = try folder.weightsSHA256()
     fingerprints =
       try [("model", modelSHA256), ("settings of the model", folder.settingsSHA256())]
-      + (configuration.rewards + configuration.evaluation.rewards).map {
-        ("files of reward \($0.name)", try $0.filesSHA256())
-      } + evaluationSets.map { ("evaluation set \($0.name)", $0.file.sha256) }
+      + (configuration.rewards + configuration.evaluation.rewards).fingerprints()
+      + evaluationSets.map { ("evaluation set \($0.name)", $0.file.sha256) }
     policy = try Policy(model)
 
     let settings = configuration.method
