@@ -18,8 +18,8 @@ struct EvaluationComparisonTests {
         components: reward.map { ["a": $0, "b": 0] } ?? [:])
     }
     return EvaluationReport(
-      model: "m", modelSHA256: "11", weights: nil, prompts: "p.txt", conditions: conditions,
-      scores: scores)
+      model: "m", modelSHA256: "11", weights: nil, weightsSHA256: nil, prompts: "p.txt",
+      conditions: conditions, scores: scores)
   }
 
   @Test func theStandardErrorIsThatOfThePromptsMeans() {

@@ -1,5 +1,6 @@
 """Models that are evaluated and compared from the command line."""
 
+import hashlib
 import json
 import subprocess
 import unittest
@@ -65,6 +66,10 @@ class EvaluationTests(unittest.TestCase):
         tuned, tuned_path = self.evaluate("tuned", "--checkpoint", self.trained.output)
         self.assertNotEqual(base["scores"], tuned["scores"])
         self.assertEqual(base["modelSHA256"], tuned["modelSHA256"])
+        self.assertFalse({"weights", "weightsSHA256"} & base.keys())
+        newest = max(runs.Path(self.trained.output, "checkpoints").glob("step-*"))
+        self.assertEqual(tuned["weights"], str(newest))
+        self.assertEqual(tuned["weightsSHA256"], (newest / "COMMIT").read_text().strip())
         code, text = prdp("compare", base_path, tuned_path, "--json", "-")
         self.assertEqual(code, 0, text)
         verdict = json.loads(text)["reward"]
@@ -81,6 +86,8 @@ class EvaluationTests(unittest.TestCase):
         exported, _ = self.evaluate(
             "exported", "--lora", export / "pytorch_lora_weights.safetensors")
         self.assertEqual(exported["scores"], tuned["scores"])
+        file = (export / "pytorch_lora_weights.safetensors").read_bytes()
+        self.assertEqual(exported["weightsSHA256"], hashlib.sha256(file).hexdigest())
 
     def test_what_was_paid_for_is_not_asked_for_again(self):
         log, ledger = self.scratch / "asked", self.scratch / "ledger"

@@ -41,6 +41,8 @@ public struct EvaluationReport: Codable, Sendable, Equatable {
   public let modelSHA256: String
   /// The checkpoint or file of adapters on top of it; `nil` for none.
   public let weights: String?
+  /// What tells these from others: what the checkpoint's COMMIT says, or the SHA-256 of the file.
+  public let weightsSHA256: String?
   /// The file of prompts.
   public let prompts: String
   /// What the images depend on besides.
@@ -54,12 +56,13 @@ public struct EvaluationReport: Codable, Sendable, Equatable {
 
   /// Sums the scores up.
   public init(
-    model: String, modelSHA256: String, weights: String?, prompts: String,
+    model: String, modelSHA256: String, weights: String?, weightsSHA256: String?, prompts: String,
     conditions: Conditions, scores: [Score]
   ) {
     self.model = model
     self.modelSHA256 = modelSHA256
     self.weights = weights
+    self.weightsSHA256 = weightsSHA256
     self.prompts = prompts
     self.conditions = conditions
     self.scores = scores

@@ -149,7 +149,7 @@ public struct EvaluationRun {
     let sampler = configuration.sampler
     return EvaluationReport(
       model: model.folder.path, modelSHA256: model.sha256, weights: model.weightsPath,
-      prompts: prompts.path,
+      weightsSHA256: model.weightsSHA256, prompts: prompts.path,
       conditions: EvaluationReport.Conditions(
         promptsSHA256: prompts.sha256, imagesPerPrompt: imagesPerPrompt, seed: seed,
         steps: sampler.steps, guidance: sampler.guidance, eta: sampler.eta,
