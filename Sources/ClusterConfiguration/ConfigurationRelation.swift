@@ -41,8 +41,8 @@ extension ConfigurationRelation {
     }
   }
 
-  /// A rank may wait for an answer: each attempt at one is a sign of life, and so has to end before the
-  /// rank counts as stuck.
+  /// A rank may wait for an answer: the end of each attempt at one is a sign of life, and so has to come
+  /// before the rank counts as stuck.
   static let patienceForRewards = Self(
     paths: ["rewards", "evaluation.rewards", "cluster.stallLimit"]
   ) { configuration in
@@ -53,7 +53,8 @@ extension ConfigurationRelation {
     return lists.flatMap { key, rewards in
       rewards.enumerated().compactMap { index, reward in
         guard let seconds = reward.longestAttempt, seconds >= Double(limit) else { return nil }
-        let settings = reward.kind == .command ? "timeout and startTimeout" : "timeout"
+        let settings =
+          reward.kind == .command ? "timeout, startTimeout and retries" : "timeout and retries"
         return
           "\(key)[\(index)] may take \(seconds.yaml) s for an answer, by its \(settings), and a "
           + "rank ends itself after \(limit) s in one operation: lower that, or raise "

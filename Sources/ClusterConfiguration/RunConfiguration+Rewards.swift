@@ -120,13 +120,20 @@ extension RunConfiguration.Reward.Kind {
 }
 
 extension RunConfiguration.Reward {
-  /// Seconds that an attempt at an answer may take; `nil` where nobody else is asked.
+  /// Seconds from one attempt at an answer to the end of the next, the wait between them included, at
+  /// most; `nil` where nobody else is asked.
   var longestAttempt: Double? {
     switch kind {
-    case .command: timeout + startTimeout
-    case .http: timeout
+    case .command: Self.longestBackOff(retries: retries) + timeout + startTimeout
+    case .http: Self.longestBackOff(retries: retries) + timeout
     default: nil
     }
+  }
+
+  /// Seconds that are waited before an attempt, at most: half a second before the second attempt, and
+  /// twice as long before each further one.
+  public static func longestBackOff(retries: Int) -> Double {
+    retries == 0 ? 0 : min(30, 0.5 * Double(1 << min(retries - 1, 6)))
   }
 
   /// Tells this reward from others: its name, kind and the settings that scores depend on.

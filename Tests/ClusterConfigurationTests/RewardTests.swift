@@ -230,22 +230,33 @@ import Testing
   }
 
   @Test(arguments: [
-    (
-      "rewards: [{name: command, program: [a], timeout: 480}]",
-      "1: rewards[0] may take 600 s for an answer, by its timeout and startTimeout, and a rank ends "
-        + "itself after 600 s in one operation: lower that, or raise cluster.stallLimit"
-    ),
-    ("rewards: [{name: command, program: [a], timeout: 479, retries: 100}]", nil),
-    (
-      "evaluation: {rewards: [{name: http, urls: [\"http://a\"], timeout: 5}]}\n"
-        + "cluster: {stallLimit: 5}",
-      "1: evaluation.rewards[0] may take 5 s for an answer, by its timeout, and a rank ends itself "
-        + "after 5 s in one operation: lower that, or raise cluster.stallLimit"
-    ),
-    ("rewards: [{name: scene-correct}]\ncluster: {stallLimit: 5}", nil),
+    ("timeout: 480, retries: 0", false),
+    ("timeout: 479, retries: 0", true),
+    // Before the third attempt a second is waited, and before late ones 30.
+    ("timeout: 479, retries: 2", false),
+    ("timeout: 478, retries: 2", true),
+    ("timeout: 450, retries: 100", false),
+    ("timeout: 449, retries: 100", true),
   ])
-  func anAttemptEndsBeforeItsRankCountsAsStuck(_ yaml: String, _ message: String?) {
-    #expect(errorText(yaml) == (message.map { "cluster.yaml:\($0)" } ?? "no error"))
+  func anAttemptEndsBeforeItsRankCountsAsStuck(_ settings: String, _ isEarly: Bool) {
+    #expect(
+      errorText("rewards: [{name: command, program: [a], \(settings)}]")
+        == (isEarly
+          ? "no error"
+          : "cluster.yaml:1: rewards[0] may take 600 s for an answer, by its timeout, startTimeout and "
+            + "retries, and a rank ends itself after 600 s in one operation: lower that, or raise "
+            + "cluster.stallLimit"))
+  }
+
+  @Test func aServiceThatOnlyEvaluationsAskEndsItsAttemptsInTimeToo() {
+    #expect(
+      errorText(
+        "evaluation: {rewards: [{name: http, urls: [\"http://a\"], timeout: 5}]}\n"
+          + "cluster: {stallLimit: 6}")
+        == "cluster.yaml:1: evaluation.rewards[0] may take 6 s for an answer, by its timeout and "
+        + "retries, and a rank ends itself after 6 s in one operation: lower that, or raise "
+        + "cluster.stallLimit")
+    #expect(errorText("rewards: [{name: scene-correct}]\ncluster: {stallLimit: 5}") == "no error")
   }
 
   @Test func theSchemaHasEverySettingOfEveryKind() {
