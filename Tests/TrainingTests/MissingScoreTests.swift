@@ -134,6 +134,39 @@ import Testing
     }
   }
 
+  /// A reward that is not asked.
+  private struct NamedReward: Reward {
+    let name: String
+
+    func score(_ images: [Image], prompts: [String]) -> [Score] { [] }
+  }
+
+  @Test func ofEachWatchedRewardCountAndReasonAreSaidAndOfNoneElse() throws {
+    let terms = [("a", 1.0), ("b", 0), ("c", -2), ("d", 0)].map {
+      WeightedReward.Term(NamedReward(name: $0), weight: $1)
+    }
+    let reward = try WeightedReward(terms)
+    /// What is missing, by reward.
+    func missing(_ reasons: [[String?]]) -> MissingScores {
+      var missing = MissingScores()
+      let components = reasons.map { $0.map { $0.map(Score.missing(reason:)) ?? .value(1) } }
+      missing.note(
+        WeightedScores(components: components, weights: terms.map(\.weight)), of: reward)
+      return missing
+    }
+    let ranks = [
+      missing([[nil, nil], ["no room", "no time"], [nil, nil], [nil, nil]]),
+      missing([["late", nil], [nil, "dark"], ["torn", nil], [nil, nil]]),
+    ]
+    #expect(ranks.textOfSummed == "rank 1: a: late; c: torn")
+    let watched = ranks.watched
+    #expect(watched.count == 1 && watched[0].reward == "b" && watched[0].count == 3)
+    #expect(watched.first?.text == "rank 0: no room, and 1 more; rank 1: dark")
+    #expect(Array(ranks[1...]).textOfSummed == "a: late; c: torn")
+    #expect(Array(ranks[..<1]).textOfSummed == "")
+    #expect(try ranks[1].ofAllRanks(DebugFixture.world()) == [ranks[1]])
+  }
+
   @Test func aRankThatLacksTooManyDrawsNoFurther() throws {
     try withScratchFolder { folder in
       let reward = LapsingReward(lapses: 1)

@@ -87,7 +87,11 @@ class HeldOutTests(unittest.TestCase):
             "evaluation.imagesPerSet": 8,
             "evaluation.rewards": f"[{self.reward('other', 'lack', lack)}]"},
             small=runs.TINY).finish()
-        self.assertIn("4 of 8 images of unseen have no score by other", end.text())
+        for phase in ("before", "after"):
+            self.assertIn(
+                f"4 of 8 images of the evaluation {phase} unseen have no score by other; it gave no "
+                "score, and 3 more: more than scoring.maxMissingFraction allows, so that nothing is "
+                "said of it", end.text())
         for record in self.evaluations(output):
             self.assertEqual(set(record["components"]), {"scene-alignment"})
             self.assertEqual(record["missingScores"], 0)

@@ -103,7 +103,7 @@ extension Trainer {
   private func checkMissingScores() throws {
     try checkMissingScores(
       missingScores, count: inFlight.reduce(0) { $0 + $1.missingCount }, of: epochImageCount,
-      in: "epoch \(state.epoch + 1)")
+      in: "epoch \(state.epoch + 1)", limitingWatched: false)
   }
 
   /// What each term of the reward says on average, by its name.

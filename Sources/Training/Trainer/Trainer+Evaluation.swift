@@ -29,25 +29,21 @@ extension Trainer {
       let trained = RewardMean(of: drawn.scores.sums.compactMap(\.self))
       let result = EvaluationResult(
         set: set.name, reward: trained.mean, standardError: trained.standardError, count: count,
-        rewards: meansByName(drawn.scores, set: set.name))
+        rewards: meansByName(drawn.scores))
       record(result, drawn, phase, seconds: (ContinuousClock.now - start) / .seconds(1))
       try saveGrid(drawn, set, phase)
       return result
     }
   }
 
-  /// What each reward says, without those that lack too many scores, which is said.
-  private func meansByName(_ table: ScoreTable, set: String) -> [String: RewardMean] {
+  /// What each reward says, without those that lack too many scores, which has been said.
+  private func meansByName(_ table: ScoreTable) -> [String: RewardMean] {
     var means: [String: RewardMean] = [:]
     for (name, scores) in zip(table.names, table.components) {
       let found = scores.compactMap(\.self)
-      let missingCount = scores.count - found.count
-      guard !found.isEmpty, Double(missingCount) <= missingLimit(of: scores.count) else {
-        warn(
-          "\(missingCount) of \(scores.count) images of \(set) have no score by \(name), more than "
-            + "scoring.maxMissingFraction allows: nothing is said of it")
-        continue
-      }
+      guard !found.isEmpty,
+        Double(scores.count - found.count) <= missingLimit(of: scores.count)
+      else { continue }
       means[name] = RewardMean(of: found)
     }
     return means
@@ -131,7 +127,8 @@ extension Trainer {
     // What was drawn so far is drawn again when the run goes on.
     if isChecked {
       try checkMissingScores(
-        missingScores, count: missingCount, of: count, in: "the evaluation \(label)")
+        missingScores, count: missingCount, of: count, in: "the evaluation \(label)",
+        limitingWatched: true)
     }
     try checkIn()
     try table.join(communicator)
