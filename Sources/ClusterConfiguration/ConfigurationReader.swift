@@ -56,13 +56,13 @@ struct ConfigurationReader {
 
   /// The configuration.
   ///
-  /// - Parameter relations: Rules that it must keep besides its own.
+  /// - Parameter relations: Rules between keys that it must keep.
   /// - Throws: ``ConfigurationError`` when anything was wrong or any rule is broken.
   mutating func finish(
-    keeping relations: [ConfigurationRelation] = []
+    keeping relations: [ConfigurationRelation]
   ) throws(ConfigurationError) -> RunConfiguration {
     if hasReadableDocument {
-      let brokenRules = configuration.brokenRules(apartFrom: unreadable, and: relations)
+      let brokenRules = configuration.brokenRules(apartFrom: unreadable, relations)
       for (paths, message) in brokenRules {
         let stated = paths.compactMap { places[$0] }
         let blamed = stated.first { $0.line == nil } ?? stated.first

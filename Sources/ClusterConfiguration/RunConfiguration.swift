@@ -40,27 +40,31 @@ public struct RunConfiguration: Sendable, Equatable {
   ///   - source: What error messages call the text: its path.
   ///   - overrides: `key=value` each, the value in YAML, lists and mappings in their bracket form;
   ///     they are applied in order after the text.
+  ///   - use: What it is for.
   ///   - relations: Rules that it must keep besides its own.
   /// - Throws: ``ConfigurationError`` with all problems found.
   public init(
-    yaml: String, source: String, overrides: [String] = [],
+    yaml: String, source: String, overrides: [String] = [], for use: Use = .training,
     keeping relations: [ConfigurationRelation] = []
   ) throws(ConfigurationError) {
     var reader = ConfigurationReader(source: source)
     reader.readDocument(yaml)
     overrides.forEach { reader.readOverride($0) }
-    self = try reader.finish(keeping: relations)
+    self = try reader.finish(keeping: use.relations + relations)
   }
 
   /// Reads a configuration from a regular file of at most 1 MB in UTF-8.
   ///
-  /// - Parameter relations: Rules that it must keep besides its own.
+  /// - Parameters:
+  ///   - use: What it is for.
+  ///   - relations: Rules that it must keep besides its own.
   /// - Throws: ``ConfigurationError`` with all problems found.
   public static func load(
-    path: String, overrides: [String] = [], keeping relations: [ConfigurationRelation] = []
+    path: String, overrides: [String] = [], for use: Use = .training,
+    keeping relations: [ConfigurationRelation] = []
   ) throws(ConfigurationError) -> RunConfiguration {
     try RunConfiguration(
-      yaml: ConfigurationFile.text(at: path), source: path, overrides: overrides,
+      yaml: ConfigurationFile.text(at: path), source: path, overrides: overrides, for: use,
       keeping: relations)
   }
 
@@ -69,7 +73,7 @@ public struct RunConfiguration: Sendable, Equatable {
   /// - Throws: ``ConfigurationError`` with all broken rules.
   public func validate() throws(ConfigurationError) {
     var report = ProblemReport()
-    for rule in brokenRules(apartFrom: []) {
+    for rule in brokenRules(apartFrom: [], Use.training.relations) {
       report.add(rule.message, at: Place(source: "", line: nil))
     }
     if let error = report.error { throw error }
@@ -86,16 +90,16 @@ public struct RunConfiguration: Sendable, Equatable {
     if let error = report.error { throw error }
   }
 
-  /// The broken rules, each with the keys it is about. A rule between keys, of the schema or among
-  /// `relations`, is left out where one of them is broken by itself or among `unreadable`.
+  /// The broken rules, each with the keys it is about: of single keys, and of `relations` between keys.
+  /// Of these one is left out where one of its keys is broken by itself or among `unreadable`.
   func brokenRules(
-    apartFrom unreadable: Set<String>, and relations: [ConfigurationRelation] = []
+    apartFrom unreadable: Set<String>, _ relations: [ConfigurationRelation]
   ) -> [(paths: [String], message: String)] {
     let single = Schema.keys.compactMap { key in
       key.brokenRule(self).map { (paths: [key.path], message: $0) }
     }
     let broken = unreadable.union(single.flatMap(\.paths))
-    let between = (Schema.relations + relations).filter { broken.isDisjoint(with: $0.paths) }
+    let between = relations.filter { broken.isDisjoint(with: $0.paths) }
       .flatMap { relation in
         relation.brokenRules(self).map { (paths: relation.paths, message: $0) }
       }

@@ -42,9 +42,12 @@ enum Schema {
 
   static let keys = sections.flatMap(\.keys)
 
-  static let relations = [
+  static let relations: [ConfigurationRelation] = [
     .settings(of: "rewards", \.rewards),
     .settings(of: "evaluation.rewards", \.evaluation.rewards),
+  ]
+
+  static let relationsOfRuns: [ConfigurationRelation] = [
     .namesOfRewards,
     .patienceForRewards,
     .bestMeasure,

@@ -20,11 +20,17 @@ struct ConfigurationOptions: ParsableArguments {
 
   /// The configuration, read by every rank: the same on all, as the program is.
   ///
-  /// - Parameter presets: Replacements that come before those of the user.
+  /// - Parameters:
+  ///   - presets: Replacements that come before those of the user.
+  ///   - use: What it is for.
   /// - Throws: `AgreedFailure` when it is not valid, or not the same.
-  func load(_ world: Communicator, presets: [String] = []) throws -> RunConfiguration {
+  func load(
+    _ world: Communicator, presets: [String] = [], for use: RunConfiguration.Use = .training
+  ) throws -> RunConfiguration {
     let configuration = try world.agreed {
-      try load(presets: presets, keeping: [.prompts(forEachOf: world.size)])
+      try load(
+        presets: presets, for: use,
+        keeping: use == .training ? [.prompts(forEachOf: world.size)] : [])
     }
     try world.requireTheSameProgram(configuration)
     return configuration
@@ -32,13 +38,16 @@ struct ConfigurationOptions: ParsableArguments {
 
   /// The configuration, read by this process alone.
   ///
-  /// - Parameter relations: Rules that it must keep besides its own.
+  /// - Parameters:
+  ///   - use: What it is for.
+  ///   - relations: Rules that it must keep besides its own.
   /// - Throws: `ConfigurationError` when it is not valid.
   func load(
-    presets: [String] = [], keeping relations: [ConfigurationRelation] = []
+    presets: [String] = [], for use: RunConfiguration.Use = .training,
+    keeping relations: [ConfigurationRelation] = []
   ) throws -> RunConfiguration {
     try RunConfiguration.load(
-      path: config, overrides: presets + overrides, keeping: relations)
+      path: config, overrides: presets + overrides, for: use, keeping: relations)
   }
 }
 

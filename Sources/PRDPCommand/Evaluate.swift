@@ -10,9 +10,9 @@ struct Evaluate: ParsableCommand {
       "Scores the images that a model makes of a file's prompts, under mpirun or by itself.",
     discussion: """
       The configuration says how images are drawn and scored, its sections sampler, rewards and \
-      cluster. An image's noise follows from the seed, its prompt's place in the file and its own \
-      among the prompt's, so that two models are compared image by image: see `prdp compare`. The \
-      standard error is that of the prompts' means.
+      cluster; what evaluation.rewards has is said beside. An image's noise follows from the seed, \
+      its prompt's place in the file and its own among the prompt's, so that two models are compared \
+      image by image: see `prdp compare`. The standard error is that of the prompts' means.
 
       EXAMPLES
         prdp evaluate --model M --prompts p.txt --json base.json
@@ -73,7 +73,7 @@ struct Evaluate: ParsableCommand {
 
   func run() throws {
     try withRanks { world in
-      let configuration = try source.load(world)
+      let configuration = try source.load(world, for: .scoring)
       let device = try prepareDevice(configuration.cluster, world)
       let run = try EvaluationRun(
         configuration, weights, modelPath: model, prompts: prompts,

@@ -259,6 +259,28 @@ import Testing
     #expect(errorText("rewards: [{name: scene-correct}]\ncluster: {stallLimit: 5}") == "no error")
   }
 
+  @Test func theRulesOfRunsDoNotCountForScoring() throws {
+    let yaml = """
+      rewards: [{name: aesthetic, kind: scene-correct}]
+      evaluation: {rewards: [{name: aesthetic, kind: scene-alignment}, {name: jpeg-compressibility}]}
+      checkpoint: {best: none/none}
+      method: {omitLastSteps: 9}
+      sampler: {steps: 4}
+      """
+    let configuration = try RunConfiguration(yaml: yaml, source: "", for: .scoring)
+    #expect(errorText(yaml).split(separator: "\n").count == 5)
+    var heldOut = RunConfiguration.Reward(.jpegCompressibility, weight: 0)
+    #expect(configuration.heldOutRewards == [heldOut])
+    // Those of single keys do, and of each reward.
+    for wrong in ["run: {epochs: 0}", "rewards: [{name: aesthetic}]"] {
+      #expect(throws: ConfigurationError.self) {
+        try RunConfiguration(yaml: wrong, source: "", for: .scoring)
+      }
+    }
+    heldOut.weight = 1
+    #expect(configuration.evaluation.rewards.last == heldOut)
+  }
+
   @Test func theSchemaHasEverySettingOfEveryKind() {
     let schema = RunConfiguration.schema()
     for kind in RunConfiguration.Reward.Kind.allCases {

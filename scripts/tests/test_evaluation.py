@@ -52,6 +52,22 @@ class EvaluationTests(unittest.TestCase):
         self.assertAlmostEqual(one["reward"]["mean"], mean, places=12)
         self.assertGreater(len({score["reward"] for score in one["scores"]}), 10)
 
+    def test_held_out_rewards_are_said_beside_whatever_a_run_would_ask_for(self):
+        held_out = (
+            "--set", "evaluation.rewards=[{name: jpeg-compressibility}, {name: scene-correct}]",
+            # No run could be started with these.
+            "--set", "checkpoint.best=none/none", "--set", "method.promptsPerEpoch=1")
+        found, _ = self.evaluate("held-out", *held_out, ranks=2)
+        self.assertEqual(
+            found["components"].keys(), {"scene-alignment", "jpeg-compressibility", "scene-correct"})
+        self.assertEqual(found["reward"], found["components"]["scene-alignment"])
+        self.assertLess(found["components"]["jpeg-compressibility"]["mean"], 0)
+        # What is asked for by itself is not held out.
+        again, _ = self.evaluate(
+            "not-held-out", *held_out, "--set", "rewards=[{name: jpeg-compressibility}]")
+        self.assertEqual(again["components"].keys(), {"jpeg-compressibility", "scene-correct"})
+        self.assertEqual(again["reward"], found["components"]["jpeg-compressibility"])
+
     def test_a_prompts_images_do_not_depend_on_how_many_there_are(self):
         three, _ = self.evaluate("three-images")
         five, _ = self.evaluate("five-images", "--images-per-prompt", 5)

@@ -23,6 +23,8 @@ public struct EvaluationRun {
   private let communicator: Communicator
   private let model: EvaluatedModel
   private let prompts: PromptFile
+  /// The held-out ones too, with the weight 0.
+  private let rewards: [RunConfiguration.Reward]
   private let reward: WeightedReward
   private let sampler: ImageSampler
   private let imagesPerPrompt: Int
@@ -47,15 +49,17 @@ public struct EvaluationRun {
     self.communicator = communicator
     self.imagesPerPrompt = imagesPerPrompt
     self.seed = seed
+    let rewards = configuration.rewards + configuration.heldOutRewards
+    self.rewards = rewards
     let weights = try weights.resolved(communicator)
     let parts = try communicator.agreed {
       let file = try PromptFile(path: prompts)
-      let reward = try RewardRegistry.reward(configuration.rewards, on: device)
+      let reward = try RewardRegistry.reward(rewards, on: device)
       try reward.check(
         file,
         indices: stride(from: communicator.rank, to: file.entries.count, by: communicator.size))
       let model = try EvaluatedModel(configuration, weights, modelPath: modelPath, device: device)
-      let fingerprints = try model.fingerprints() + configuration.rewards.fingerprints()
+      let fingerprints = try model.fingerprints() + rewards.fingerprints()
       let plan = try SamplingPlan(
         model.model.scheduler.with(configuration.sampler.spacing),
         stepCount: configuration.sampler.steps, eta: configuration.sampler.eta)
@@ -154,7 +158,7 @@ public struct EvaluationRun {
         promptsSHA256: prompts.sha256, imagesPerPrompt: imagesPerPrompt, seed: seed,
         steps: sampler.steps, guidance: sampler.guidance, eta: sampler.eta,
         spacing: sampler.spacing.rawValue,
-        reward: configuration.rewards.map { "\($0.weight) * {\($0.identity)}" }
+        reward: rewards.map { "\($0.weight) * {\($0.identity)}" }
           .joined(separator: " + ")),
       scores: scores)
   }
