@@ -20,9 +20,10 @@ struct RewardCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "Scores sample images: values, latency, throughput and every mistake.",
       discussion: """
-        Each reward is asked twice about the same images, each request once: what fails is not \
-        tried again. A missing score that the reward itself gives is no mistake; an answer that \
-        does not come, or not as it should, is. Ends with 1 where there is any.
+        Each reward, the held-out ones of evaluation.rewards too, is asked twice about the same \
+        images, each request once: what fails is not tried again. A missing score that the reward \
+        itself gives is no mistake; an answer that does not come, or not as it should, is. Ends with \
+        1 where there is any.
 
         EXAMPLES
           prdp reward check --config cluster.yaml
@@ -62,10 +63,10 @@ struct RewardCommand: ParsableCommand {
 
     func run() throws {
       let (configuration, samples) = try refusingBadInput {
-        (try source.load(), try images.isEmpty ? scenes() : files())
+        (try source.load(for: .scoring), try images.isEmpty ? scenes() : files())
       }
       let checks = RewardCheck.checks(
-        of: configuration.rewards, images: samples.map(\.image), prompts: samples.map(\.prompt))
+        of: configuration, images: samples.map(\.image), prompts: samples.map(\.prompt))
       for check in checks { say(check.lines(labels: samples.map(\.label)).joined(separator: "\n")) }
       let failedCount = checks.count { !$0.mistakes.isEmpty }
       guard failedCount == 0 else {

@@ -290,6 +290,16 @@ class CommandTests(unittest.TestCase):
         status, text = self.check(log, arguments=("--images", grid, "--prompt", "a sheep"))
         self.assertEqual((status, text.count(f"{grid}: a sheep")), (0, 1), text)
 
+    def test_held_out_rewards_are_tried_too(self):
+        held_out = "evaluation.rewards=[{name: scene-correct}, {name: pick, kind: scene-alignment}]"
+        status, text = self.check(
+            f"{self.scratch}/check-held-out.log", arguments=("--set", held_out, "--count", "2"))
+        self.assertEqual(status, 0, text)
+        heads = [line for line in text.splitlines() if ": kind " in line]
+        # The other one is what is trained on, as far as this call is concerned.
+        self.assertEqual(
+            heads, ["pick: kind command, weight 1", "scene-correct: kind scene-correct, held out"])
+
     def test_every_mistake_of_a_reward_that_is_tried_is_said(self):
         log, die = f"{self.scratch}/check-die.log", Path(self.scratch, "check-die")
         die.touch()

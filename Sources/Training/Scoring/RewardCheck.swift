@@ -11,8 +11,8 @@ public struct RewardCheck: Sendable {
   public let name: String
   /// What it is.
   public let kind: String
-  /// What it is multiplied by.
-  public let weight: Double
+  /// What it is multiplied by; `nil` where it is held out.
+  public let weight: Double?
   /// What it says of each image; empty where it failed as a whole.
   public let scores: [Score]
   /// What was expected and came instead, each once.
@@ -27,11 +27,16 @@ public struct RewardCheck: Sendable {
   /// Whether both rounds gave the same scores.
   public let isRepeatable: Bool
 
-  /// Tries the rewards of a configuration one after another, each on all images, twice.
+  /// Tries the rewards of a configuration one after another, the held-out ones last, each on all images,
+  /// twice.
   public static func checks(
-    of rewards: [RunConfiguration.Reward], images: [Image], prompts: [String]
+    of configuration: RunConfiguration, images: [Image], prompts: [String]
   ) -> [RewardCheck] {
-    rewards.map { RewardCheck($0, images: images, prompts: prompts) }
+    func checks(_ rewards: [RunConfiguration.Reward], isHeldOut: Bool) -> [RewardCheck] {
+      rewards.map { RewardCheck($0, isHeldOut: isHeldOut, images: images, prompts: prompts) }
+    }
+    return checks(configuration.rewards, isHeldOut: false)
+      + checks(configuration.heldOutRewards, isHeldOut: true)
   }
 
   /// A picture to try rewards on.
@@ -46,10 +51,12 @@ public struct RewardCheck: Sendable {
     }
   }
 
-  private init(_ setting: RunConfiguration.Reward, images: [Image], prompts: [String]) {
+  private init(
+    _ setting: RunConfiguration.Reward, isHeldOut: Bool, images: [Image], prompts: [String]
+  ) {
     name = setting.name
     kind = setting.kind.rawValue
-    weight = setting.weight
+    weight = isHeldOut ? nil : setting.weight
     let answerSeconds = Mutex<[Double]>([])
     let failures = Mutex<[String]>([])
     var rounds: [[Score]] = []
@@ -97,7 +104,8 @@ public struct RewardCheck: Sendable {
 extension RewardCheck {
   /// The check as a person reads it, a line for each of `labels`, one an image.
   public func lines(labels: [String]) -> [String] {
-    var lines = ["\(name): kind \(kind), weight \(weight.formatted())"]
+    let part = weight.map { "weight \($0.formatted())" } ?? "held out"
+    var lines = ["\(name): kind \(kind), \(part)"]
     for (label, score) in zip(labels, scores) {
       let text =
         switch score {
