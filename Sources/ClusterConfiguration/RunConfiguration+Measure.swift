@@ -15,7 +15,15 @@ extension RunConfiguration {
   }
 }
 
+extension RunConfiguration {
+  /// Whether the best checkpoint is where ``Checkpoint/bestMeasure`` is lowest: a trained reward with a
+  /// negative weight is to fall.
+  public var isLowestBest: Bool {
+    rewards.contains { $0.name == checkpoint.bestMeasure?.reward && $0.weight < 0 }
+  }
+}
+
 extension RunConfiguration.Checkpoint {
-  /// What is highest at the best checkpoint; `nil` where none is asked for.
+  /// What decides on the best checkpoint; `nil` where none is asked for.
   public var bestMeasure: RunConfiguration.Measure? { best.flatMap(RunConfiguration.Measure.init) }
 }

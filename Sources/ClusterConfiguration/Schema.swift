@@ -312,7 +312,7 @@ enum Schema {
     ConfigurationKey(
       "checkpoint.best", \.checkpoint.best, .orNull(.measure), mayChangeOnResume: true,
       knownAs: ["metric_for_best_model", "load_best_model_at_end", "monitor"],
-      "SET/REWARD of the evaluations: the checkpoint where it is highest is kept; or null"),
+      "SET/REWARD: keeps the one where it is highest, lowest for a negative weight; or null"),
   ]
 
   private static let logging = [

@@ -131,6 +131,27 @@ import Testing
     return (summary?["best"] as? [String: Any])?["step"] as? Int
   }
 
+  @Test func aRewardWithANegativeWeightIsBestWhereItIsLowest() throws {
+    var configuration = RunConfiguration()
+    configuration.checkpoint.best = "some/other"
+    func best(_ value: Double) throws -> BestCheckpoint {
+      let result = EvaluationResult(
+        set: "some", reward: 0, standardError: 0, count: 4,
+        rewards: ["other": RewardMean(mean: value, standardError: 0)])
+      return try #require(BestCheckpoint([result], of: configuration.checkpoint, step: 1))
+    }
+    let (low, high) = try (best(-3), best(2))
+    for (weight, isLowest) in [(nil, false), (2, false), (-2, true)] as [(Double?, Bool)] {
+      configuration.rewards =
+        [.init(.sceneCorrect, weight: -1)]
+        + (weight.map { [.init(.sceneAlignment, name: "other", weight: $0)] } ?? [])
+      #expect(configuration.isLowestBest == isLowest)
+      #expect(low.replaces(high, isLowestBest: configuration.isLowestBest) == isLowest)
+      #expect(high.replaces(low, isLowestBest: configuration.isLowestBest) == !isLowest)
+      #expect(!low.replaces(low, isLowestBest: configuration.isLowestBest))
+    }
+  }
+
   @Test(arguments: FullDisk.Part.allCases, [(value: 4.0, best: 1), (value: 6.0, best: 3)])
   func aBestStepThatIsNotSavedLeavesTheEarlierBest(
     part: FullDisk.Part, third: (value: Double, best: Int)

@@ -1,6 +1,6 @@
 import ClusterConfiguration
 
-/// The step at which an evaluation found `checkpoint.best` highest.
+/// The step at which an evaluation found `checkpoint.best` highest, or lowest of a reward that is to fall.
 struct BestCheckpoint: Codable, Equatable {
   /// As the configuration has it: `unseen/pickscore`.
   let measure: String
@@ -19,9 +19,9 @@ struct BestCheckpoint: Codable, Equatable {
     (self.measure, self.step, self.value) = (text, step, value)
   }
 
-  /// Whether this is above `other`, or what that measured is not asked for any more.
-  func replaces(_ other: Self?) -> Bool {
+  /// Whether this is better than `other`, or what that measured is not asked for any more.
+  func replaces(_ other: Self?, isLowestBest: Bool) -> Bool {
     guard let other, other.measure == measure else { return true }
-    return value > other.value
+    return isLowestBest ? value < other.value : value > other.value
   }
 }

@@ -123,7 +123,7 @@ extension Trainer {
     else { return false }
     // The best so far may be what is being saved.
     try finishSaving()
-    guard best.replaces(keptBest) else { return false }
+    guard best.replaces(keptBest, isLowestBest: configuration.isLowestBest) else { return false }
     state.best = best
     return true
   }
