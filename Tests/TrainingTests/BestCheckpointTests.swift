@@ -131,6 +131,26 @@ import Testing
     return (summary?["best"] as? [String: Any])?["step"] as? Int
   }
 
+  @Test func aBestStepThatThisRunHasNoCheckpointOfIsForgotten() throws {
+    try withScratchFolder { folder in
+      let first = try trainer(in: folder, course: [9, 5, 3, 2, 1])
+      #expect(try first.run() == .completed)
+      #expect(try savedSteps(first) == [1, 3, 4])
+      #expect(try trainer(in: folder, course: []).state.best?.step == 1)
+
+      let newest = "\(checkpoints(of: first))/step-00000004"
+      let other = try trainer(
+        "other", in: folder, course: [2], resume: .checkpoint(path: newest))
+      #expect(other.state.best == nil)
+      #expect(try other.run() == .completed)
+      #expect(try bestInSummary(other) == 4)
+      #expect(try Set(savedSteps(other)) == [4])
+
+      try DiskOperations().remove("\(checkpoints(of: first))/step-00000001")
+      #expect(try trainer(in: folder, course: []).state.best == nil)
+    }
+  }
+
   @Test func aRewardWithANegativeWeightIsBestWhereItIsLowest() throws {
     var configuration = RunConfiguration()
     configuration.checkpoint.best = "some/other"

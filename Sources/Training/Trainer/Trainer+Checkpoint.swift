@@ -46,8 +46,21 @@ extension Trainer {
       if let folder { try checkpoints(in: folder.checkpoints).setAside(after: checkpoint.name) }
       return saver
     }
-    keptBest = state.best
+    try forgetBestOfElsewhere(restoredFrom: agreedPath)
     return saver
+  }
+
+  /// Forgets a best step that this run's folder has no checkpoint of: the run goes on from another's,
+  /// or from one before a better one took its place. Collective.
+  private func forgetBestOfElsewhere(restoredFrom path: String) throws {
+    let isHere = try communicator.agreed {
+      guard let folder, let best = state.best else { return false }
+      let store = checkpoints(in: folder.checkpoints)
+      return try isOfThisRun(path)
+        && store.checkpoints().contains { try $0.step == best.step && store.isCommitted($0) }
+    }
+    if try communicator.broadcast(UInt8(isHere ? 1 : 0)) == 0 { state.best = nil }
+    keptBest = state.best
   }
 
   /// Refuses to go on where another start of the program has saved since this one chose its
