@@ -37,7 +37,9 @@ extension RunReport {
       title: "During the run", unit: "mean reward ± standard error",
       series: sets.prefix(6).map(course), restarts: restartSteps, marksPoints: true)
     let isCourse = run.evaluations.contains { $0.phase == "during" }
-    let charts = [chart.figure, isCourse ? courses.figure : nil].compactMap(\.self)
+    let charts =
+      [chart.figure].compactMap(\.self)
+      + (isCourse ? [courses] + heldOutCharts : []).compactMap(\.figure)
     guard !charts.isEmpty else { return "" }
     return section(
       "Evaluation",
@@ -48,6 +50,21 @@ extension RunReport {
     let all = run.evaluations.filter { $0.set == set }
     return Series(
       set, all.map(\.step), all.map(\.reward), deviations: all.map { $0.standardError ?? 0 })
+  }
+
+  /// Held-out rewards have no curve over the steps, and scales of their own: a chart each.
+  private var heldOutCharts: [LineChart] {
+    let trained = Set(run.steps.names(after: "components."))
+    guard !trained.isEmpty else { return [] }
+    let names = Set(run.evaluations.flatMap(\.components.keys)).subtracting(trained).sorted()
+    return names.prefix(Self.componentLimit).map { name in
+      LineChart(
+        title: "\(name), held out", unit: "mean of the raw reward",
+        series: sets.prefix(6).map { set in
+          let all = run.evaluations.filter { $0.set == set && $0.components[name] != nil }
+          return Series(set, all.map(\.step), all.compactMap { $0.components[name] })
+        }, restarts: restartSteps, marksPoints: true)
+    }
   }
 
   private func evaluationTable(_ rows: [IntervalChart.Row]) -> HTML {

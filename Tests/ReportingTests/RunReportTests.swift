@@ -231,6 +231,29 @@ struct RunReportTests {
     #expect(html.contains("evaluations and all else 4 min 04 s"))
   }
 
+  @Test func eachHeldOutRewardHasACurveOfItsOwn() throws {
+    func evaluation(_ step: Int, _ phase: String, _ other: Double, set: String = "unseen") -> String
+    {
+      #"{"kind":"evaluation","step":\#(step),"set":"\#(set)","phase":"\#(phase)","reward":1,"#
+        + #""components":{"trained":1,"other":\#(other)}}"#
+    }
+    func page(_ evaluations: [String]) throws -> String {
+      let step = #"{"kind":"step","step":1,"loss":1,"components":{"trained":1}}"#
+      return try report(metrics: [step] + evaluations).html
+    }
+    let html = try page([
+      evaluation(0, "before", 0.25), evaluation(1, "during", 0.5),
+      evaluation(1, "during", 0.75, set: "seen"), evaluation(2, "after", 0.5),
+    ])
+    #expect(html.contains("<figcaption>other, held out <small>mean of the raw reward"))
+    #expect(!html.contains("trained, held out"))
+    // The course of the trained reward and that of the other have a line for each set.
+    #expect(html.matches(of: #/<figcaption>(During the run|other, held out)/#).count == 2)
+    // Without a course the table says it all.
+    let ends = try page([evaluation(0, "before", 0.25), evaluation(2, "after", 0.5)])
+    #expect(!ends.contains("held out"))
+  }
+
   @Test func aRunThatIsNotDoneSaysHowFarItIs() throws {
     let html = try report([
       "metrics.jsonl": Data(
