@@ -25,7 +25,7 @@ public struct DDPOObjective: StepObjective, Equatable {
   public let deltas: StepMatrix
   /// Share of trajectories and steps with |rho_it - 1| of more than the clip range, in 0...1.
   public let clipFraction: Double
-  /// Share of all B (B - 1) / 2 pairs with equal advantages, or a missing one, in 0...1.
+  /// Share of all B (B - 1) / 2 pairs with equal advantages, in 0...1.
   public let tiedPairFraction: Double
 
   /// The objective at any optimiser step of an epoch.

@@ -91,7 +91,7 @@ struct StepStatistics {
   let loss: Double
   /// Share of log-ratios (trajectory, step) at or beyond the clip range.
   let clipFraction: Double
-  /// Share of pairs with equal rewards, or a missing one.
+  /// Share of pairs with equal rewards.
   let tiedPairFraction: Double
 
   init(
