@@ -191,6 +191,22 @@ import Testing
     }
   }
 
+  @Test func aScoreThatIsNotedAgainCountsOnceAndIsAmongTheNewest() {
+    func record(_ image: String, _ score: Double) -> LedgerRecord {
+      LedgerRecord(
+        reward: "pick", identity: "pick 1", prompt: "a", set: "train", position: 0, index: 0,
+        seed: 1, image: image, score: score, seconds: 1, rank: 0)
+    }
+    var index = ScoreIndex(limit: 6)
+    for (place, image) in ["a", "b", "c", "a", "d"].enumerated() {
+      index.note(record(image, Double(place)))
+    }
+    #expect(index.count == 4)
+    index.note(record("e", 5))
+    #expect(["a", "b", "c", "d", "e"].map { index[record($0, 0).key] } == [3, nil, nil, 4, 5])
+    #expect(index.count == 3)
+  }
+
   @Test func aFileLargerThanAPieceIsReadWhole() throws {
     try withScratchFolder { folder in
       let reward = CostlyReward()

@@ -9,8 +9,9 @@ import Synchronization
 /// Each rank of each start of the program appends to a file of its own in the run folder,
 /// `ledger/<time>-<rank>.jsonl`, whose lines are ``LedgerRecord``s. A line is handed to the system when
 /// the answer is there, so that a process that is killed loses what was on its way; a line torn by it
-/// is passed over. All files are read at the start, from the newest on: the ``indexLimit`` newest
-/// scores of the last ``readLimit`` bytes are known, in some 60 bytes each.
+/// is passed over. The last ``readLimit`` bytes of all files are read at the start. Of the scores in
+/// them and those that come, ``indexLimit`` are known at most and half of these at least, the newest
+/// ones, in some 60 bytes each.
 final class ScoreLedger: Sendable {
   private let path: String
   private let rank: Int
@@ -156,6 +157,7 @@ struct ScoreIndex {
   mutating func note(_ record: LedgerRecord) {
     guard let score = record.score, score.isFinite else { return }
     newer[record.key] = score
+    older[record.key] = nil
     guard newer.count >= max(1, limit / 2) else { return }
     (older, newer) = (newer, [:])
   }
