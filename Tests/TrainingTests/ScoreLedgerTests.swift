@@ -48,7 +48,7 @@ import Testing
   {
     try ScoreLedger(
       folder: "\(folder)/ledger", rank: rank, seeds: ScoreSeeds(training: 11, evaluation: 12),
-      indexLimit: indexLimit
+      indexLimit: indexLimit, advice: "name another folder"
     ) { _ in }
   }
 
@@ -151,6 +151,16 @@ import Testing
       // Only what was torn is asked for again.
       _ = try tests.scores(try tests.ledger(folder), [1, 2, 3, 4], reward)
       #expect(reward.prompts.count == 5)
+    }
+  }
+
+  @Test func aFolderThatCannotBeIsRefusedWithTheAdviceOfItsUser() throws {
+    try withScratchFolder { folder in
+      try write([], to: "\(folder)/ledger")
+      #expect(
+        errorText { _ = try ledger(folder) }
+          == "\(folder)/ledger: expected a folder, or nothing yet, found a file: name another folder"
+      )
     }
   }
 

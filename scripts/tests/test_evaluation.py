@@ -133,6 +133,8 @@ class EvaluationTests(unittest.TestCase):
              "--images-per-prompt must be from 1"),
             (("evaluate", "--prompts", self.prompts, "--lora", path, "--checkpoint", path),
              "leave one out"),
+            (("evaluate", "--prompts", self.prompts, "--ledger", path),
+             "name a folder of yours with --ledger"),
         ]:
             with self.subTest(arguments=arguments):
                 code, text = prdp(*arguments)

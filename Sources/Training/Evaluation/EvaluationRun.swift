@@ -72,6 +72,7 @@ public struct EvaluationRun {
           try ScoreLedger(
             folder: $0, rank: communicator.rank,
             seeds: ScoreSeeds(training: seed, evaluation: seed),
+            advice: "name a folder of yours with --ledger",
             warn: { ServiceReward.writeToStandardError("warning: \($0)") })
         }
       )

@@ -41,7 +41,8 @@ struct RunFolder: Sendable {
     }
   }
 
-  private static let advice = "set run.output to a folder of yours"
+  /// What to do where the folder is of no use.
+  static let advice = "set run.output to a folder of yours"
 
   /// Makes a folder, with those above, where it is missing.
   ///

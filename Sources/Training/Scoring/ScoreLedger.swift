@@ -36,16 +36,18 @@ final class ScoreLedger: Sendable {
   /// - Parameters:
   ///   - folder: The ledger's folder, made where it is missing.
   ///   - seeds: Those of the images.
+  ///   - advice: What to do where the folder is of no use.
   ///   - warn: Is told of the first line that cannot be written.
   /// - Throws: ``TrainingError`` when it cannot be read or written.
   init(
     folder: String, rank: Int, seeds: ScoreSeeds, indexLimit: Int = ScoreLedger.indexLimit,
-    readLimit: Int = ScoreLedger.readLimit, warn: @escaping @Sendable (String) -> Void
+    readLimit: Int = ScoreLedger.readLimit, advice: String,
+    warn: @escaping @Sendable (String) -> Void
   ) throws {
     self.rank = rank
     self.seeds = seeds
     self.warn = warn
-    try RunFolder.makeFolder(folder, advice: "set run.output to a folder of yours")
+    try RunFolder.makeFolder(folder, advice: advice)
     var index = ScoreIndex(limit: indexLimit)
     try index.read(folder, byteLimit: readLimit)
     self.index = Mutex(index)
@@ -117,7 +119,7 @@ final class ScoreLedger: Sendable {
       } catch {
         guard !writing.hasWarned else { return }
         writing.hasWarned = true
-        warn("\(error): training goes on, and what was paid for is not kept")
+        warn("\(error): scores are taken all the same, and what was paid for is not kept")
       }
     }
   }

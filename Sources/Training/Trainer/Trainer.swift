@@ -241,7 +241,8 @@ public final class Trainer {
       folder: RunFolder.ledger(in: configuration.run.output), rank: rank,
       seeds: ScoreSeeds(
         training: UInt64(configuration.run.seed),
-        evaluation: UInt64(configuration.evaluation.seed))
+        evaluation: UInt64(configuration.evaluation.seed)),
+      advice: RunFolder.advice
     ) { ServiceReward.writeToStandardError("warning: rank \(rank): \($0)") }
     if let count = ledger?.count, count > 0 {
       display?.note("the ledger holds \(count) scores, which are not paid for again")
