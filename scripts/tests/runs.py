@@ -45,11 +45,11 @@ SMALL = {
     "logging.sampleImages": 4,
 }
 
-# A run of which only the course matters: one step an epoch, some tenths of a second long, and a
-# checkpoint of few tensors after each.
 # Whether all moments of a kill or a stop are tried, or some.
 IS_THOROUGH = os.environ.get("THOROUGH") == "yes"
 
+# A run of which only the course matters: one step an epoch, some tenths of a second long, and a
+# checkpoint of few tensors after each.
 TINY = {
     **SMALL,
     "model.lora.targets": "[mid_block.attentions.0.transformer_blocks.0.attn1.to_q]",
