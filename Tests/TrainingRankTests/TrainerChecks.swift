@@ -6,6 +6,7 @@ import MPI
 import RankChecks
 import Rewards
 import StableDiffusion
+import Synchronization
 import TensorBoard
 import Torch
 import TorchNN
@@ -98,6 +99,24 @@ private struct ForgetfulReward: Reward {
     images.indices.map { index in
       index < missingCount ? .missing(reason: "forgotten") : .value(Double(index))
     }
+  }
+}
+
+/// Counts the images that it is asked about, and gives a score for all of them or for none.
+private final class CountingReward: Reward {
+  let name = "counting"
+  private let isForgetful: Bool
+  private let counter = Mutex(0)
+
+  var imageCount: Int { counter.withLock { $0 } }
+
+  init(isForgetful: Bool) {
+    self.isForgetful = isForgetful
+  }
+
+  func score(_ images: [Image], prompts: [String]) -> [Score] {
+    counter.withLock { $0 += images.count }
+    return images.map { _ in isForgetful ? .missing(reason: "forgotten") : .value(1) }
   }
 }
 
@@ -215,6 +234,23 @@ let trainerChecks = [
     let cause = (world.size > 1 ? "rank \(world.size - 1): " : "; ") + "forgetful: forgotten"
     findings.expect(reason.contains(cause), equals: true, reason)
     findings.expect(trainer.state.step, equals: 0, "steps taken")
+  },
+  RankCheck("whereOneRankLacksTooManyScoresTheOthersDrawNoFurther") { world, findings in
+    let trainer = try trainer(world) {
+      $0.scoring.maxMissingFraction = 0.01
+      $0.scoring.parallelPrompts = 1
+      $0.method.promptsPerEpoch = 48
+    }
+    let reward = CountingReward(isForgetful: world.rank == world.size - 1)
+    trainer.reward = try WeightedReward([.init(reward, weight: 1)])
+    guard case .failed(let reason, _) = try trainer.run() else {
+      return findings.expect("a run to its end", equals: "a failure", "outcome")
+    }
+    findings.expect(reason.contains("of 192 images of epoch 1 have no score"), equals: true, reason)
+    // Some more may have been drawn before the first was known to have none.
+    let share = trainer.share.range.count * 4
+    findings.expect(
+      reward.imageCount < share * 3 / 4, equals: true, "\(reward.imageCount) of \(share) images")
   },
   RankCheck("aNumberThatIsNoneOnOneRankEndsTheRunOnAll") { world, findings in
     let trainer = try trainer(world)

@@ -8,8 +8,9 @@ extension Trainer {
   /// where `scoring.parallelPrompts` parts are being scored and as many wait for it. Returns when all
   /// ranks are done. Collective, where it throws on this rank too.
   ///
-  /// It ends before the last part where this rank wants the run to stop or lacks too many scores: what
-  /// is being scored then is waited for, half the grace period at most, and what waits is dropped.
+  /// It ends before the last part where this rank wants the run to stop, or any rank failed or lacks too
+  /// many scores: what is being scored then is waited for, half the grace period at most, and what waits
+  /// is dropped.
   ///
   /// - Parameters:
   ///   - scorer: What scores them.
@@ -27,6 +28,7 @@ extension Trainer {
         by: scorer, partCount: partCount, missingLimit: missingLimit, isTimed: isTimed,
         rollCall: rollCall, draw: draw)
     }
+    if case .failure = found { rollCall.askForEnd() }
     while true {
       switch try rollCall.look(isDone: true) {
       case .allAreDone: return try found.get()
@@ -63,6 +65,8 @@ extension Trainer {
         missingCount += done.scores.sums.count { $0 == nil }
         advance()
       }
+      // The run ends whatever the others find: they need not pay for it.
+      if let missingLimit, Double(missingCount) > missingLimit { rollCall.askForEnd() }
     }
     func measure<Value>(_ phase: Phase, _ body: () throws -> Value) rethrows -> Value {
       try isTimed ? timer.measure(phase, body) : body()
@@ -70,9 +74,7 @@ extension Trainer {
 
     // Waits are cut short to see whether the run has to stop.
     func soon() -> Date { Date() + 0.2 }
-    func isToEnd() -> Bool {
-      wantsToStop || missingLimit.map { Double(missingCount) > $0 } ?? false
-    }
+    func isToEnd() -> Bool { wantsToStop || rollCall.isToEnd }
 
     var drawnCount = 0
     while drawnCount < partCount {
