@@ -94,7 +94,7 @@ extension EvaluationComparison.Verdict {
     interval = wilsonInterval(share: winRate, count: wins.count)
     tieRate = Double(values.count { $0 == 0 }) / Double(values.count)
     meanDifference = mean
-    standardError = RewardSummary.standardError(of: means, around: mean)
+    standardError = RewardMean.standardError(of: means, around: mean)
     imageCount = values.count
     promptCount = means.count
   }

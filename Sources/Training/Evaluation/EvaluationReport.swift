@@ -109,17 +109,10 @@ public struct RewardSummary: Codable, Sendable, Equatable {
     let means = meansByPrompt(scores.map { ($0.promptIndex, reward($0)) })
     let mean = means.isEmpty ? nil : means.reduce(0, +) / Double(means.count)
     self.mean = mean
-    standardError = mean.flatMap { Self.standardError(of: means, around: $0) }
+    standardError = mean.flatMap { RewardMean.standardError(of: means, around: $0) }
     promptCount = means.count
     imageCount = scores.count { reward($0) != nil }
     missingCount = scores.count - imageCount
-  }
-
-  /// The standard error of the mean of some independent numbers; `nil` for less than two.
-  static func standardError(of values: [Double], around mean: Double) -> Double? {
-    guard values.count > 1 else { return nil }
-    let squares = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
-    return (squares / Double(values.count - 1) / Double(values.count)).squareRoot()
   }
 }
 
