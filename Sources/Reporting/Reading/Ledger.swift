@@ -1,8 +1,8 @@
 import Foundation
 
 /// What the ledger of a run says of the scores that were paid for: the files of `ledger/`, in which each
-/// line has an image's `score` by a `reward`, null where it is missing, and the `seconds` for which
-/// the answer that has it was waited for.
+/// line has an image's `score` by a `reward`, none where it is missing, and the `seconds` for which the
+/// answer that has it was waited for.
 struct Ledger {
   /// A reward of the run.
   struct Component {

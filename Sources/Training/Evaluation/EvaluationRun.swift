@@ -136,7 +136,8 @@ public struct EvaluationRun {
       images: images, prompts: entries.map(\.text),
       places: places.map {
         ImagePlace(
-          set: "evaluate", position: $0 / imagesPerPrompt, index: $0 % imagesPerPrompt)
+          set: ImagePlace.evaluationSet, position: $0 / imagesPerPrompt, index: $0 % imagesPerPrompt
+        )
       })
   }
 

@@ -6,8 +6,10 @@ import Images
 struct ImagePlace: Sendable, Equatable {
   /// The set of a run's own images.
   static let trainingSet = "train"
+  /// The set of the images of `prdp evaluate`.
+  static let evaluationSet = "evaluate"
 
-  /// `train`, or the evaluation set.
+  /// `train`, `evaluate`, or the evaluation set of a run.
   let set: String
   /// Of the prompt in the run, or of the image in the set.
   let position: Int
@@ -36,7 +38,7 @@ struct LedgerRecord: Codable, Equatable {
   var identity: String
   /// The prompt that the image was drawn for.
   var prompt: String
-  /// Where the image has its place: `train` or an evaluation set.
+  /// Where the image has its place: `train`, `evaluate`, or an evaluation set of the run.
   var set: String
   /// Of the prompt in the run, or of the image in the set.
   var position: Int
@@ -46,7 +48,7 @@ struct LedgerRecord: Codable, Equatable {
   var seed: UInt64
   /// SHA-256 over the image, see `Image.sha256`.
   var image: String
-  /// What the reward said, raw; null for a missing score.
+  /// What the reward said, raw; not in the line for a missing score.
   var score: Double?
   /// Why the score is missing.
   var reason: String?
