@@ -25,7 +25,8 @@ struct TrainedModel {
     self.checkpoint = checkpoint
     let state = try checkpoint.state(as: TrainingState.self)
     let configuration = try RunConfiguration(
-      yaml: state.configuration, source: "\(checkpoint.path)/\(Checkpoint.stateName)")
+      yaml: state.configuration, source: "\(checkpoint.path)/\(Checkpoint.stateName)", for: .scoring
+    )
     folder = ModelFolder(
       path: modelPath ?? configuration.model.path, variant: configuration.model.variant)
     guard FileManager.default.fileExists(atPath: folder.path) else {

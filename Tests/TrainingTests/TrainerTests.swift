@@ -202,6 +202,27 @@ import Torch
     }
   }
 
+  @Test func aRunWhoseSettingsBrokeARuleIsExportedAndGoesOnWithOthers() throws {
+    try withTemporaryFolder { folder in
+      var configuration = try DebugFixture.configuration(in: folder.path)
+      configuration.run.epochs = 1
+      // As where an earlier release had no such rule.
+      configuration.checkpoint.best = "none/none"
+      #expect(throws: ConfigurationError.self) { try configuration.validate() }
+      func run() throws -> Trainer {
+        let trainer = try Trainer(
+          configuration, communicator: DebugFixture.world(), device: .cpu, resume: .latest)
+        #expect(try trainer.run() == .completed)
+        return trainer
+      }
+      #expect(try run().state.epoch == 1)
+      #expect(try !Export(configuration.run.output).hasAdapters)
+      configuration.run.epochs = 2
+      configuration.checkpoint.best = nil
+      #expect(try run().state.epoch == 2)
+    }
+  }
+
   @Test func aRunBeyondItsKLLimitGoesOnWithAHigherOne() throws {
     try withTemporaryFolder { folder in
       var configuration = try DebugFixture.configuration(in: folder.path)
