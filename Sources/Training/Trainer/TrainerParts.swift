@@ -79,9 +79,7 @@ struct TrainerParts {
       policy: policy, isOffline: settings.sampling == .offline, plan: plan,
       trainedSteps: trainedSteps,
       trajectoryCount: settings.imagesPerPrompt,
-      // In half precision training sees the bits that sampling saw only in batches of one prompt.
-      promptCount: configuration.model.dtype == .float32
-        ? max(1, configuration.sampler.batchSize / settings.imagesPerPrompt) : 1,
+      promptCount: configuration.promptsDrawnAtOnce(rankCount: communicator.size),
       guidanceScale: configuration.sampler.guidance, runSeed: seed, reductionScale: reductionScale,
       timer: timer)
     policyGradient = PolicyGradient(
@@ -145,5 +143,20 @@ extension AdamWCoefficients {
     self.init(
       learningRate: optimizer.learningRate, beta1: optimizer.beta1, beta2: optimizer.beta2,
       epsilon: optimizer.epsilon, weightDecay: optimizer.weightDecay)
+  }
+}
+
+extension RunConfiguration {
+  /// Prompts that share a batch of `sampler.batchSize` images. Few of a rank's share, so that scoring
+  /// begins early and goes on beside the drawing; and one in half precision, where training sees the
+  /// bits that sampling saw only in batches of one prompt.
+  fileprivate func promptsDrawnAtOnce(rankCount: Int) -> Int {
+    guard model.dtype == .float32 else { return 1 }
+    let leastGroupCount = 16
+    return max(
+      1,
+      min(
+        sampler.batchSize / method.imagesPerPrompt,
+        method.promptsPerEpoch / rankCount / leastGroupCount))
   }
 }
