@@ -321,7 +321,7 @@ class CommandTests(unittest.TestCase):
 
     def test_an_epoch_takes_the_longer_of_sampling_and_scoring(self):
         settings = {
-            "run.epochs": 3, "method.promptsPerEpoch": 16, "sampler.steps": 10,
+            "run.epochs": 3, "method.promptsPerEpoch": 16, "sampler.steps": 25,
             "method.innerSteps": 1, "method.microBatch": 32}
         log = f"{self.scratch}/overlap.log"
         alone = self.run_of("alone", log, more=settings).finish()
