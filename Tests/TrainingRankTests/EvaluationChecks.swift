@@ -25,20 +25,16 @@ private func withFolder(
   if world.rank == 0 { try FileManager.default.removeItem(atPath: folder) }
 }
 
-/// A small run of the embedded model.
-private func configuration(output: String) -> RunConfiguration {
-  var configuration = RunConfiguration()
-  configuration.run.output = output
+/// The configuration of a small run that has come to its end, after one step.
+private func trained(
+  in folder: String, _ world: Communicator, _ findings: inout Findings
+) throws -> RunConfiguration {
+  var configuration = smallRun()
+  configuration.run.output = "\(folder)/run"
   configuration.run.epochs = 1
-  configuration.cluster.threadsPerRank = 1
-  configuration.method.promptsPerEpoch = 4
-  configuration.method.imagesPerPrompt = 2
   configuration.method.innerSteps = 1
-  configuration.method.omitLastSteps = 0
-  configuration.sampler.steps = 2
-  configuration.sampler.batchSize = 2
-  configuration.evaluation.sets = []
-  configuration.logging.progress = .none
+  let trainer = try Trainer(configuration, communicator: world, device: .cpu, resume: .never)
+  findings.expect(try trainer.run(), equals: .completed, "the run")
   return configuration
 }
 
@@ -55,10 +51,7 @@ private func report(
 let evaluationChecks = [
   RankCheck("theCheckpointOfARunIsChosenByRankZero") { world, findings in
     try withFolder(world) { folder, prompts in
-      let configuration = configuration(output: "\(folder)/run")
-      let trainer = try Trainer(
-        configuration, communicator: world, device: .cpu, resume: .never)
-      findings.expect(try trainer.run(), equals: .completed, "the run")
+      let configuration = try trained(in: folder, world, &findings)
       // What another rank makes of the path does not matter: there may be a newer one by then.
       let isLast = world.rank == world.size - 1 && world.size > 1
       let weights = EvaluationRun.Weights.checkpoint(
@@ -71,10 +64,7 @@ let evaluationChecks = [
   },
   RankCheck("otherAdaptersOnOneRankAreRefused") { world, findings in
     try withFolder(world) { folder, prompts in
-      let configuration = configuration(output: "\(folder)/run")
-      let trainer = try Trainer(
-        configuration, communicator: world, device: .cpu, resume: .never)
-      findings.expect(try trainer.run(), equals: .completed, "the run")
+      let configuration = try trained(in: folder, world, &findings)
       let own = "\(folder)/of-rank-\(world.rank)"
       let file = try world.agreed {
         let file = try Export(configuration.run.output).writeAdapters(to: own)[0]

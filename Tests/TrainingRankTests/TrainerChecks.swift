@@ -13,10 +13,8 @@ import TorchNN
 
 @testable import Training
 
-/// A small run of the embedded model that leaves no files. Its shares are uneven on 2, 3 and 4 ranks.
-private func trainer(
-  _ world: Communicator, change: (inout RunConfiguration) -> Void = { _ in }
-) throws -> Trainer {
+/// A small run of the embedded model. Its shares are uneven on 2, 3 and 4 ranks.
+func smallRun() -> RunConfiguration {
   var configuration = RunConfiguration()
   configuration.cluster.threadsPerRank = 1
   configuration.method.promptsPerEpoch = 5
@@ -29,6 +27,14 @@ private func trainer(
   configuration.logging.progress = .none
   // Several buckets even of the small adapters.
   configuration.optimizer.bucketMegabytes = 0.2
+  return configuration
+}
+
+/// The trainer of one that leaves no files.
+private func trainer(
+  _ world: Communicator, change: (inout RunConfiguration) -> Void = { _ in }
+) throws -> Trainer {
+  var configuration = smallRun()
   change(&configuration)
   return try Trainer(configuration, communicator: world, device: .cpu)
 }
