@@ -81,6 +81,15 @@ ct_status ct_cuda_device_count(int32_t *count) {
   });
 }
 
+void ct_keep_freed_memory(void) {
+#if defined(__GLIBC__)
+  // The largest that it takes: beyond, every tensor is a mapping of its own, whose pages the system
+  // fills with zeros.
+  mallopt(M_MMAP_THRESHOLD, 32 << 20);
+  mallopt(M_TRIM_THRESHOLD, 1 << 30);
+#endif
+}
+
 void ct_track_cpu_memory(void) {
   if (tracking) return;
   tracking = true;

@@ -31,8 +31,7 @@ struct BasicTransformerBlock {
   func callAsFunction(_ x: Tensor, context: Tensor) throws -> Tensor {
     var x = try attention1(norm1(x)) + x
     x = try attention2(norm2(x), context: context) + x
-    let gated = try feedForwardIn(norm3(x)).chunks(2, axis: 2)
-    return try feedForwardOut(gated[0] * gated[1].activated(.gelu)) + x
+    return try feedForwardOut(feedForwardIn(norm3(x)).gatedGELU()) + x
   }
 }
 

@@ -18,6 +18,10 @@ public enum Runtime {
     try check(ct_set_deterministic(deterministic), "setDeterministic")
   }
 
+  /// Keeps memory that tensors on the CPU no longer take, up to 1 GiB, for the next ones: else the
+  /// system takes it back and fills it with zeros again and again.
+  public static func keepFreedMemory() { ct_keep_freed_memory() }
+
   /// How many tensor handles are alive: a test's way to find a leak.
   public static var liveHandleCount: Int { Int(ct_live_handle_count()) }
 

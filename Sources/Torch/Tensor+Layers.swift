@@ -20,6 +20,9 @@ extension Tensor {
     }
   }
 
+  /// The first half of the last axis times GELU of the second: [..., 2 D] to [..., D].
+  public func gatedGELU() throws -> Tensor { try unary("gatedGELU", ct_gated_gelu) }
+
   /// 1 / (1 + e^-x) of every element.
   public func sigmoid() throws -> Tensor { try unary("sigmoid", ct_sigmoid) }
 

@@ -22,7 +22,7 @@ public enum DeviceError: Error, Equatable, CustomStringConvertible {
   }
 }
 
-/// Chooses this rank's device and its number of threads.
+/// Chooses this rank's device and its number of threads, and settles how the process computes.
 ///
 /// - Parameter threadsPerRank: 0 divides the machine's cores by the ranks on it.
 public func prepareDevice(
@@ -34,6 +34,7 @@ public func prepareDevice(
   let cores = ProcessInfo.processInfo.activeProcessorCount
   try Runtime.setThreadCount(threadsPerRank > 0 ? threadsPerRank : max(1, cores / localSize))
   try Runtime.setDeterministic(true)
+  Runtime.keepFreedMemory()
   switch kind {
   case .cpu:
     return .cpu

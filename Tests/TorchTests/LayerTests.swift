@@ -142,6 +142,29 @@ import Torch
     }
   }
 
+  /// The last is narrower than a vector and takes libtorch's operations.
+  @Test(arguments: [[3, 5, 64], [130, 32], [2, 2, 8]])
+  func aGatedLayerIsItsValuesTimesTheNonlinearityOfItsGates(shape: [Int]) throws {
+    func results(_ dtype: DType, _ gated: (Tensor) throws -> Tensor) throws -> [Tensor] {
+      let x = try (Tensor.randn(seed: 1, shape: shape) * 3).to(dtype: dtype)
+      try x.setRequiresGradient(true)
+      let y = try gated(x)
+      try y.backward(seed: .randn(seed: 2, shape: y.shape).to(dtype: dtype))
+      return try [y.detached(), #require(try x.gradient())].map { try $0.to(dtype: .float64) }
+    }
+    let expected = try results(.float64) {
+      let halves = try $0.chunks(2, axis: -1)
+      return try halves[0] * halves[1].activated(.gelu)
+    }
+    let found = try results(.float32) { try $0.gatedGELU() }
+    for (expected, found) in zip(expected, found) {
+      #expect(found.shape == expected.shape)
+      // libtorch's own approximation of erf is right to 1.5e-7; values reach 10 here.
+      let difference = try (found - expected).absolute()
+      #expect(try #require(difference.values(as: Double.self).max()) < 3e-6)
+    }
+  }
+
   @Test func pixelsAndImagesAreEachOthersInverse() throws {
     let image = try Tensor.randn(seed: 1, shape: [2, 3, 4, 5])
     let pixels = try image.pixels()

@@ -34,6 +34,8 @@ int32_t ct_thread_count(void);
 ct_status ct_set_deterministic(bool deterministic);
 /// Loads libtorch's CUDA libraries when they are beside libtorch; *count is the number of devices.
 ct_status ct_cuda_device_count(int32_t *count);
+/// From now on memory that is freed stays with the process for its next tensors.
+void ct_keep_freed_memory(void);
 /// Counts the bytes of tensors' storage on the CPU from now on; call before the first tensor.
 void ct_track_cpu_memory(void);
 ct_status ct_memory_bytes(ct_device device, int64_t *live, int64_t *peak);
@@ -123,6 +125,10 @@ ct_status ct_attention(ct_tensor query, ct_tensor key, ct_tensor value, bool cau
 /// Followed by SiLU where `silu` says so.
 ct_status ct_group_norm(ct_tensor input, int64_t group_count, ct_tensor weight, ct_tensor bias,
                         double eps, bool silu, ct_tensor *out);
+
+// --- Gated linear units (gated.cpp) ---
+/// The first half of the last axis times GELU of the second.
+ct_status ct_gated_gelu(ct_tensor input, ct_tensor *out);
 
 // --- Autograd (autograd.cpp) ---
 bool ct_grad_mode(void);
