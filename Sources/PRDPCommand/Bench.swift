@@ -6,28 +6,30 @@ import Training
 /// What a model or a network does here.
 struct Bench: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Measures what a model costs on this machine, or what the network gives.",
+    abstract: "Measures what training costs on this machine, or what the network gives.",
     discussion: """
       EXAMPLES
-        prdp bench --model models/sd-1.5
+        mpirun -np 2 prdp bench
+        prdp bench --model sd-1.5
+        prdp bench model --model models/sd-1.5
         mpirun -np 2 prdp bench network
       """,
-    subcommands: [BenchModel.self, BenchNetwork.self, BenchEpoch.self],
-    defaultSubcommand: BenchModel.self)
+    subcommands: [BenchPhases.self, BenchModel.self, BenchNetwork.self, BenchEpoch.self],
+    defaultSubcommand: BenchPhases.self)
 }
 
 struct BenchModel: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "model",
-    abstract: "Measures what a model costs on this machine.",
+    abstract: "Measures whether a model needs gradient checkpointing on this machine.",
     discussion: """
       Loads the model and takes two training steps of adapters with a micro-batch, one that \
       computes activations anew and one that keeps them, and compares the gradients. It tells \
       whether model.gradientCheckpointing is needed. scripts/random_model.py makes models to try.
 
       EXAMPLES
-        prdp bench --model models/sd-1.5
-        prdp bench --model models/sd-1.5 --batch-size 4 --guidance 5 --json
+        prdp bench model --model models/sd-1.5
+        prdp bench model --model models/sd-1.5 --batch-size 4 --guidance 5 --json
       """)
 
   @OptionGroup var source: ModelOptions

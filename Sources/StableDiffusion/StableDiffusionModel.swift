@@ -106,27 +106,35 @@ public final class StableDiffusionModel {
     try autoencoderParameters.finish()
   }
 
-  /// A model with new random weights and one text encoder.
+  /// A model with new random weights.
   ///
-  /// - Parameter seed: Where the weights start.
+  /// - Parameters:
+  ///   - tokenizer: Of all text encoders.
+  ///   - texts: One text encoder, or the two of Stable Diffusion XL.
+  ///   - seed: Where the weights start.
+  ///   - dtype: As for a folder's.
+  ///   - lora: As for a folder's.
   public init(
-    tokenizer: CLIPTokenizer, text: CLIPTextConfiguration, unet: UNetConfiguration,
+    tokenizer: CLIPTokenizer, texts: [CLIPTextConfiguration], unet: UNetConfiguration,
     autoencoder: AutoencoderConfiguration, scheduler: SchedulerConfiguration, seed: UInt64,
-    device: Device
+    device: Device, dtype: DType = .float32, lora: LoRAConfiguration? = nil
   ) throws {
     self.device = device
     self.scheduler = scheduler
-    emptyIsZero = false
-    let textParameters = ParameterStore(.random(seed: seed), device: device)
-    textEncoders = [
-      TextEncoder(
-        tokenizer: tokenizer, model: try CLIPTextModel(textParameters.root, text),
-        parameters: textParameters)
-    ]
-    unetParameters = ParameterStore(.random(seed: seed &+ 1), device: device)
+    emptyIsZero = texts.count > 1
+    unetParameters = ParameterStore(
+      .random(seed: seed &+ 1), device: device, dtype: dtype, lora: lora, loraSeed: seed)
     self.unet = try UNet2DConditionModel(unetParameters.root, unet)
+    try unetParameters.finish()
     autoencoderParameters = ParameterStore(.random(seed: seed &+ 2), device: device)
     self.autoencoder = try AutoencoderKL(autoencoderParameters.root, autoencoder)
+    textEncoders = try texts.enumerated().map { index, text in
+      let seed = index == 0 ? seed : seed &+ 3
+      let parameters = ParameterStore(.random(seed: seed), device: device, dtype: dtype)
+      return TextEncoder(
+        tokenizer: tokenizer, model: try CLIPTextModel(parameters.root, text),
+        parameters: parameters)
+    }
   }
 
   private static func checkFit(

@@ -28,14 +28,16 @@ extension Tensor {
 
   /// input [..., D] times weight [E, D] transposed, plus bias [E].
   public func linear(weight: Tensor, bias: Tensor?) throws -> Tensor {
-    try ternary("linear", weight, bias, ct_linear)
+    OperationCounter.note(.product, self, weight)
+    return try ternary("linear", weight, bias, ct_linear)
   }
 
   /// Cross-correlation of an image [B, C, H, W] with weight [E, C, k, k], plus bias [E].
   public func conv2d(weight: Tensor, bias: Tensor?, stride: Int = 1, padding: Int = 0) throws
     -> Tensor
   {
-    try ternary("conv2d", weight, bias) {
+    OperationCounter.note(.convolution, self, weight, stride: stride, padding: padding)
+    return try ternary("conv2d", weight, bias) {
       ct_conv2d($0, $1, $2, Int64(stride), Int64(padding), $3)
     }
   }
@@ -66,7 +68,8 @@ extension Tensor {
   ///
   /// - Parameter causal: Whether position s sees only positions up to s.
   public func attention(key: Tensor, value: Tensor, causal: Bool = false) throws -> Tensor {
-    try ternary("attention", key, value) { ct_attention($0, $1, $2, causal, $3) }
+    OperationCounter.note(.attention, self, key)
+    return try ternary("attention", key, value) { ct_attention($0, $1, $2, causal, $3) }
   }
 
   /// An image [B, C, H, W] with every pixel doubled in both directions: [B, C, 2H, 2W].

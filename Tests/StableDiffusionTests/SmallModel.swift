@@ -10,9 +10,11 @@ func smallModel(textWidth: Int = 8, seed: UInt64 = 1) throws -> StableDiffusionM
   let tokenizer = try CLIPTokenizer(vocabulary: vocabulary)
   return try StableDiffusionModel(
     tokenizer: tokenizer,
-    text: CLIPTextConfiguration(
-      vocabularyCount: tokenizer.vocabularyCount, hiddenWidth: textWidth, intermediateWidth: 16,
-      layerCount: 2, headCount: 2, positionCount: 8),
+    texts: [
+      CLIPTextConfiguration(
+        vocabularyCount: tokenizer.vocabularyCount, hiddenWidth: textWidth, intermediateWidth: 16,
+        layerCount: 2, headCount: 2, positionCount: 8)
+    ],
     unet: UNetConfiguration(
       sampleSize: 8, channels: 4, blockOutChannels: [8, 12], hasAttention: [false, true],
       layersPerBlock: 1, crossAttentionWidth: textWidth, headCounts: [2, 3], normGroupCount: 4),

@@ -30,9 +30,11 @@ enum DebugFixture {
     let tokenizer = try CLIPTokenizer(folder: vocabulary)
     return try StableDiffusionModel(
       tokenizer: tokenizer,
-      text: CLIPTextConfiguration(
-        vocabularyCount: tokenizer.vocabularyCount, hiddenWidth: 16, intermediateWidth: 32,
-        layerCount: 1, headCount: 2, positionCount: 24),
+      texts: [
+        CLIPTextConfiguration(
+          vocabularyCount: tokenizer.vocabularyCount, hiddenWidth: 16, intermediateWidth: 32,
+          layerCount: 1, headCount: 2, positionCount: 24)
+      ],
       unet: UNetConfiguration(
         sampleSize: 8, channels: 4, blockOutChannels: [8, 16], hasAttention: [false, true],
         layersPerBlock: 1, crossAttentionWidth: 16, headCounts: [2, 2], normGroupCount: 4),

@@ -38,6 +38,29 @@ def prdp(*arguments, ranks=None, environment=None):
     return end.returncode, end.stdout
 
 
+class BenchTests(unittest.TestCase):
+    def test_the_phases_of_an_epoch_are_measured_on_all_ranks(self):
+        code, text = prdp(
+            "bench", "--epochs", 1, "--json", "-", "--model", "embedded",
+            "--set", "method.promptsPerEpoch=2", "--set", "method.imagesPerPrompt=2",
+            "--set", "run.output=/nowhere", ranks=2)
+        self.assertEqual(code, 0, text)
+        report = json.loads(text)
+        self.assertEqual(report["rankCount"], 2)
+        phases = {phase["name"]: phase for phase in report["phases"]}
+        for name in ("encode", "sample", "decode", "reference", "gradient"):
+            self.assertGreater(phases[name]["seconds"], 0)
+            self.assertGreater(phases[name]["arithmeticCount"], 0)
+        # Four images, of which each was drawn in five steps.
+        self.assertAlmostEqual(
+            phases["sample"]["arithmeticCount"] / 20, 97e6, delta=5e6)
+
+    def test_what_cannot_be_measured_is_said(self):
+        code, text = prdp("bench", "--model", "nowhere")
+        self.assertEqual(code, 2, text)
+        self.assertIn("nowhere: no such model folder", text)
+
+
 class PlanTests(unittest.TestCase):
     @classmethod
     def setUpClass(cls):

@@ -72,10 +72,7 @@ public struct MeasuredRun {
 
   private static func medians(of records: [Record]) -> Seconds? {
     let seconds = records.map(\.seconds)
-    func median(_ value: (Seconds) -> Double) -> Double {
-      let sorted = seconds.map(value).sorted()
-      return (sorted[(sorted.count - 1) / 2] + sorted[sorted.count / 2]) / 2
-    }
+    func median(_ value: (Seconds) -> Double) -> Double { seconds.map(value).median }
     guard !seconds.isEmpty else { return nil }
     return Seconds(
       sample: median(\.sample), reward: median(\.reward), reference: median(\.reference),

@@ -96,11 +96,13 @@ public struct Pretraining {
     let unetChannels = configuration.unetChannels
     return try StableDiffusionModel(
       tokenizer: tokenizer,
-      text: CLIPTextConfiguration(
-        vocabularyCount: tokenizer.vocabularyCount, hiddenWidth: configuration.textWidth,
-        intermediateWidth: 4 * configuration.textWidth,
-        layerCount: configuration.textLayerCount, headCount: 4,
-        positionCount: Self.tokenCount),
+      texts: [
+        CLIPTextConfiguration(
+          vocabularyCount: tokenizer.vocabularyCount, hiddenWidth: configuration.textWidth,
+          intermediateWidth: 4 * configuration.textWidth,
+          layerCount: configuration.textLayerCount, headCount: 4,
+          positionCount: Self.tokenCount)
+      ],
       unet: UNetConfiguration(
         sampleSize: side / autoencoder.downsamplingFactor, channels: autoencoder.latentChannels,
         blockOutChannels: unetChannels, hasAttention: unetChannels.indices.map { $0 > 0 },

@@ -49,7 +49,7 @@ enum MetricsRecord: Encodable, Sendable {
   /// Wall-clock seconds of rank 0. Sampling, rewards and reference are an epoch's: they stand in the
   /// record of its first step and are 0 in the others.
   struct Seconds: Encodable, Sendable {
-    /// Drawing the trajectories.
+    /// Drawing the trajectories, the encoding of texts and the decoding of images among it.
     @JSONNumber var sample = 0.0
     /// Waiting for scores, which are computed or asked for beside the drawing.
     @JSONNumber var reward = 0.0

@@ -1,11 +1,17 @@
+import Torch
+
 /// The parts of an epoch that are timed.
 enum Phase: String, CaseIterable {
-  case sample, reward, reference, gradient, communicate, update
+  case encode, sample, decode, reward, reference, gradient, communicate, update
 }
 
 /// Adds up the seconds spent in each phase; a phase inside another is counted once, as itself.
 final class PhaseTimer {
-  private(set) var seconds: [Phase: Double] = [:]
+  /// Since the start.
+  private(set) var total: [Phase: Double] = [:]
+  private var seconds: [Phase: Double] = [:]
+  /// What was computed in each phase, and how often; `nil` where it is not counted.
+  private var operations: [Phase: [Operation: Int]]?
   private var running: [Phase] = []
   private var since = ContinuousClock.now
   /// Is told of each change: the phase that is on from now, or `nil` between phases.
@@ -24,15 +30,37 @@ final class PhaseTimer {
     return try body()
   }
 
-  /// The seconds so far, which start again from 0.
+  /// The seconds since this was last called.
   func take() -> [Phase: Double] {
     defer { seconds = [:] }
     return seconds
   }
 
+  /// Counts what is computed from now on.
+  func startCounting() {
+    operations = [:]
+    OperationCounter.start()
+  }
+
+  /// What was computed in each phase since ``startCounting()``, and how often; counts no more.
+  func endCounting() -> [Phase: [Operation: Int]] {
+    defer { operations = nil }
+    OperationCounter.stop()
+    return operations ?? [:]
+  }
+
   private func charge() {
     let now = ContinuousClock.now
-    if let phase = running.last { seconds[phase, default: 0] += (now - since) / .seconds(1) }
+    if let phase = running.last {
+      let spent = (now - since) / .seconds(1)
+      seconds[phase, default: 0] += spent
+      total[phase, default: 0] += spent
+    }
     since = now
+    guard operations != nil else { return }
+    let computed = OperationCounter.take()
+    if let phase = running.last {
+      operations?[phase, default: [:]].merge(computed, uniquingKeysWith: +)
+    }
   }
 }

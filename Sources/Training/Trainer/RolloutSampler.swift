@@ -34,7 +34,9 @@ struct RolloutSampler {
     -> [Drawn]
   {
     try withoutGradient {
-      let contexts = try prompts.map { try self.contexts(of: $0.prompt) }
+      let contexts = try timer.measure(.encode) {
+        try prompts.map { try self.contexts(of: $0.prompt) }
+      }
       func repeated(_ contexts: [TextContext]) throws -> TextContext {
         try .concatenated(contexts.map { try $0.repeated(trajectoryCount) })
       }
@@ -64,7 +66,7 @@ struct RolloutSampler {
         }
       }
       latents.append(try last.to(.cpu))
-      let images = try policy.model.images(of: last)
+      let images = try timer.measure(.decode) { try policy.model.images(of: last) }
 
       return try prompts.indices.map { index in
         let range = index * trajectoryCount..<(index + 1) * trajectoryCount

@@ -95,7 +95,7 @@ extension Trainer {
   }
 
   /// Images of an epoch, over all ranks.
-  private var epochImageCount: Int {
+  var epochImageCount: Int {
     configuration.method.promptsPerEpoch * configuration.method.imagesPerPrompt
   }
 
@@ -309,7 +309,7 @@ extension MetricsRecord.Seconds {
   fileprivate init(_ phases: [Phase: Double], scoring: Double) {
     self.init()
     self.scoring = scoring
-    sample = phases[.sample] ?? 0
+    sample = [.encode, .sample, .decode].reduce(0) { $0 + (phases[$1] ?? 0) }
     reward = phases[.reward] ?? 0
     reference = phases[.reference] ?? 0
     gradient = phases[.gradient] ?? 0

@@ -31,7 +31,9 @@ extension Phase {
   /// What a rank does in it, as a person reads it.
   fileprivate var operation: String {
     switch self {
+    case .encode: "encoding texts"
     case .sample: "sampling"
+    case .decode: "decoding images"
     case .reward: "scoring"
     case .reference: "sampling for the reference"
     case .gradient: "training"

@@ -119,10 +119,11 @@ public final class Trainer {
 
   /// Loads everything that the configuration names, and neither reads nor writes a run folder.
   ///
+  /// - Parameter standard: A model to take with random weights in place of the configured one.
   /// - Throws: `AgreedFailure` when any rank finds something wrong.
   public init(
-    _ configuration: RunConfiguration, communicator: Communicator, device: Device,
-    stop: StopRequest = StopRequest()
+    _ configuration: RunConfiguration, standard: StandardModel? = nil, communicator: Communicator,
+    device: Device, stop: StopRequest = StopRequest()
   ) throws {
     self.configuration = configuration
     self.stop = stop
@@ -130,7 +131,8 @@ public final class Trainer {
     self.communicator = communicator
     let parts = try communicator.agreed {
       [timer] in
-      try TrainerParts(configuration, communicator, device: device, timer: timer)
+      try TrainerParts(
+        configuration, standard: standard, communicator, device: device, timer: timer)
     }
     prompts = try TrainingPrompts.load(
       configuration, tokenizer: parts.policy.model.textEncoders[0].tokenizer, reward: parts.reward,

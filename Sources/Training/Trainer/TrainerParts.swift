@@ -1,3 +1,4 @@
+import CLIP
 import ClusterConfiguration
 import Diffusion
 import Foundation
@@ -29,8 +30,8 @@ struct TrainerParts {
   let buckets: [GradientBucket]
 
   init(
-    _ configuration: RunConfiguration, _ communicator: Communicator, device: Device,
-    timer: PhaseTimer
+    _ configuration: RunConfiguration, standard: StandardModel?, _ communicator: Communicator,
+    device: Device, timer: PhaseTimer
   ) throws {
     try configuration.validate(rankCount: communicator.size)
     evaluationSets = try configuration.evaluation.sets.map {
@@ -46,16 +47,28 @@ struct TrainerParts {
         indices: stride(from: communicator.rank, to: file.entries.count, by: communicator.size))
     }
 
-    let folder = ModelFolder(
-      path: configuration.model.path, variant: configuration.model.variant)
     let seed = UInt64(configuration.run.seed)
-    let model = try StableDiffusionModel(
-      folder, device: device, dtype: DType(named: configuration.model.dtype),
-      lora: LoRAConfiguration(configuration.model), loraSeed: seed)
+    let dtype = DType(named: configuration.model.dtype)
+    let lora = LoRAConfiguration(configuration.model)
+    let model: StableDiffusionModel
+    let modelSettings: String
+    if let standard {
+      let vocabulary = try CLIPVocabulary.build(
+        words: ScenePrompts.words, modelMaxLength: StandardModel.tokenCount)
+      model = try StableDiffusionModel(
+        standard, tokenizer: CLIPTokenizer(vocabulary: vocabulary), seed: seed, device: device,
+        dtype: dtype, lora: lora)
+      (modelSHA256, modelSettings) = (standard.rawValue, "")
+    } else {
+      let folder = ModelFolder(
+        path: configuration.model.path, variant: configuration.model.variant)
+      model = try StableDiffusionModel(
+        folder, device: device, dtype: dtype, lora: lora, loraSeed: seed)
+      (modelSHA256, modelSettings) = (try folder.weightsSHA256(), try folder.settingsSHA256())
+    }
     model.unet.recomputesActivations = configuration.model.gradientCheckpointing
-    modelSHA256 = try folder.weightsSHA256()
     fingerprints =
-      try [("model", modelSHA256), ("settings of the model", folder.settingsSHA256())]
+      try [("model", modelSHA256), ("settings of the model", modelSettings)]
       + (configuration.rewards + configuration.evaluation.rewards).fingerprints()
       + evaluationSets.map { ("evaluation set \($0.name)", $0.file.sha256) }
     policy = try Policy(model)
