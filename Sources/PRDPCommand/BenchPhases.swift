@@ -9,14 +9,15 @@ struct BenchPhases: ParsableCommand {
     commandName: "phases",
     abstract: "Times the phases of a configured run's epochs, beside what their arithmetic takes.",
     discussion: """
-      Takes epochs of the run in cluster.yaml, without a run folder, and says of each phase its time, \
-      its arithmetic as counted from the layers, and how much of the machine's own rate that is: of \
-      large matrix products and convolutions, and of the same ones each by itself, measured by the \
-      same ranks. Under mpirun all ranks compute.
+      Takes epochs of the run in cluster.yaml, without a run folder, and says of each phase its \
+      time, its arithmetic as counted from the layers, and how much of the machine's own rate that \
+      is: of large matrix products and convolutions, and of the same ones each by itself, measured \
+      by the same ranks. Under mpirun all ranks compute. Rewards are asked as in a run, paid ones \
+      too; what their networks compute counts to the phase beside which it is computed.
 
-      --model takes a folder, or \(names) with random weights; these with the size as JPEG \
-      for a reward, adapters in the attention, and the fewest prompts, images and steps that make an \
-      epoch, all of which --set replaces.
+      --model takes a folder, or a name: \(names). All but the first of these have random weights \
+      and, in place of what cluster.yaml says, the size as JPEG for a reward, adapters in the \
+      attention, and the fewest prompts, images and steps that make an epoch. --set comes after.
 
       EXAMPLES
         mpirun -np 2 prdp bench
@@ -72,9 +73,10 @@ struct BenchPhases: ParsableCommand {
       } ?? []
     }
     return [
-      "rewards=[jpeg-compressibility]", "model.lora.targets=[to_q, to_k, to_v, to_out.0]",
-      "method.promptsPerEpoch=\(world.size)", "method.imagesPerPrompt=2", "method.microBatch=2",
-      "method.omitLastSteps=0", "sampler.steps=2", "sampler.batchSize=2",
+      "rewards=[jpeg-compressibility]", "evaluation.rewards=[]", "checkpoint.best=null",
+      "model.lora.targets=[to_q, to_k, to_v, to_out.0]", "method.promptsPerEpoch=\(world.size)",
+      "method.imagesPerPrompt=2", "method.microBatch=2", "method.omitLastSteps=0",
+      "sampler.steps=2", "sampler.batchSize=2",
     ]
   }
 }

@@ -1,7 +1,7 @@
 import Synchronization
 
-/// A convolution, a product of matrices or an attention, as a layer asks for it: what nearly all of a
-/// network's arithmetic is.
+/// A convolution, a product of matrices or an attention, as a layer asks for it: nearly all of a
+/// network's arithmetic.
 public struct Operation: Hashable, Sendable {
   /// What is computed.
   public enum Kind: Sendable {
@@ -15,10 +15,12 @@ public struct Operation: Hashable, Sendable {
   public let inputShape: [Int]
   /// Of a convolution's weight [E, C, k, k], a product's [E, D], an attention's keys [B, h, L, D].
   public let operandShape: [Int]
-  /// Of a convolution; 1 for others.
+  /// Pixels between a convolution's outputs; 1 for others.
   public let stride: Int
-  /// Of a convolution; 0 for others.
+  /// Zeros around a convolution's images; 0 for others.
   public let padding: Int
+  /// Whether an attention's queries see no later keys.
+  public let isCausal: Bool
   /// Of all operands.
   public let dtype: DType
   /// Whether a backward pass computes the gradient of the input.
@@ -29,13 +31,15 @@ public struct Operation: Hashable, Sendable {
   /// An operation with every value given.
   public init(
     _ kind: Kind, input: [Int], operand: [Int], stride: Int = 1, padding: Int = 0,
-    dtype: DType = .float32, hasInputGradient: Bool = false, hasOperandGradient: Bool = false
+    isCausal: Bool = false, dtype: DType = .float32, hasInputGradient: Bool = false,
+    hasOperandGradient: Bool = false
   ) {
     self.kind = kind
     inputShape = input
     operandShape = operand
     self.stride = stride
     self.padding = padding
+    self.isCausal = isCausal
     self.dtype = dtype
     self.hasInputGradient = hasInputGradient
     self.hasOperandGradient = hasOperandGradient
@@ -54,7 +58,8 @@ public struct Operation: Hashable, Sendable {
     }
   }
 
-  /// Multiplications and additions, those of the backward pass among them.
+  /// Multiplications and additions, those of the backward pass among them; of a causal attention
+  /// those with later keys too, as is usual.
   public var arithmeticCount: Int {
     let forward =
       switch kind {
@@ -79,12 +84,13 @@ public struct Operation: Hashable, Sendable {
     case .convolution:
       try input.conv2d(weight: operand, bias: nil, stride: stride, padding: padding)
     case .product: try input.linear(weight: operand, bias: nil)
-    case .attention: try input.attention(key: operand, value: operand)
+    case .attention: try input.attention(key: operand, value: operand, causal: isCausal)
     }
   }
 }
 
-/// Counts what the process computes, where somebody asks for it.
+/// Counts what the process computes, on all of its threads, where somebody asks for it. What gradient
+/// checkpointing computes anew counts again.
 public enum OperationCounter {
   private static let counts = Mutex<[Operation: Int]?>(nil)
 
@@ -103,7 +109,8 @@ public enum OperationCounter {
   public static func stop() { counts.withLock { $0 = nil } }
 
   static func note(
-    _ kind: Operation.Kind, _ input: Tensor, _ operand: Tensor, stride: Int = 1, padding: Int = 0
+    _ kind: Operation.Kind, _ input: Tensor, _ operands: Tensor..., stride: Int = 1,
+    padding: Int = 0, isCausal: Bool = false
   ) {
     counts.withLock { counts in
       guard counts != nil else { return }
@@ -113,9 +120,9 @@ public enum OperationCounter {
         kind,
         input: isProduct
           ? [inputShape.dropLast().reduce(1, *), inputShape.last ?? 1] : inputShape,
-        operand: operand.shape, stride: stride, padding: padding, dtype: input.dtype,
-        hasInputGradient: recordsGradients && input.requiresGradient,
-        hasOperandGradient: recordsGradients && operand.requiresGradient)
+        operand: operands[0].shape, stride: stride, padding: padding, isCausal: isCausal,
+        dtype: input.dtype, hasInputGradient: recordsGradients && input.requiresGradient,
+        hasOperandGradient: recordsGradients && operands.contains(where: \.requiresGradient))
       counts?[operation, default: 0] += 1
     }
   }

@@ -18,8 +18,9 @@ public enum Runtime {
     try check(ct_set_deterministic(deterministic), "setDeterministic")
   }
 
-  /// Keeps memory that tensors on the CPU no longer take, up to 1 GiB, for the next ones: else the
-  /// system takes it back and fills it with zeros again and again.
+  /// Keeps memory that tensors on the CPU no longer take for the next ones, where a tensor takes up to
+  /// 32 MiB: else the system takes it back and fills it with zeros again and again. The C library gives
+  /// back what is free beyond 1 GiB at the end of its heap.
   public static func keepFreedMemory() { ct_keep_freed_memory() }
 
   /// How many tensor handles are alive: a test's way to find a leak.

@@ -68,7 +68,7 @@ extension Tensor {
   ///
   /// - Parameter causal: Whether position s sees only positions up to s.
   public func attention(key: Tensor, value: Tensor, causal: Bool = false) throws -> Tensor {
-    OperationCounter.note(.attention, self, key)
+    OperationCounter.note(.attention, self, key, value, isCausal: causal)
     return try ternary("attention", key, value) { ct_attention($0, $1, $2, causal, $3) }
   }
 

@@ -13,7 +13,8 @@ public struct PhaseBenchmark {
   private let device: Device
   private let modelName: String
 
-  /// Loads the run; before the first tensor is made, since it begins to count their bytes. Collective.
+  /// Loads the run; before the first tensor is made, since it begins to count their bytes.
+  /// Collective.
   ///
   /// - Parameter standard: A model to take with random weights in place of the configured one.
   /// - Throws: `AgreedFailure` when any rank finds something wrong.
@@ -26,11 +27,16 @@ public struct PhaseBenchmark {
     configuration.method.klLimit = nil
     configuration.cluster.timeLimit = nil
     configuration.evaluation.sets = []
+    configuration.evaluation.rewards = []
+    configuration.checkpoint.best = nil
     trainer = try Trainer(
       configuration, standard: standard, communicator: communicator, device: device)
     modelName = standard.map { "\($0.rawValue) with random weights" } ?? configuration.model.path
     self.communicator = communicator
     self.device = device
+    if device != .cpu, let last = trainer.policy.trainable.last?.tensor {
+      trainer.timer.waitForDevice = { _ = try? last.detached().sum().item() }
+    }
   }
 
   /// Takes an epoch that makes the policy another than the reference, measures those after it, and
@@ -39,6 +45,7 @@ public struct PhaseBenchmark {
   /// - Parameter epochCount: Of which the median counts, 1 or more.
   public func run(epochCount: Int) throws -> PhaseReport {
     _ = try trainer.runEpoch()
+    try device.resetPeakMemory()
     trainer.timer.startCounting()
     var epochs = [try measureEpoch()]
     let computed = trainer.timer.endCounting()
@@ -67,8 +74,7 @@ public struct PhaseBenchmark {
       threadCount: Runtime.threadCount,
       productRate: try communicator.allReduce(rates.product, by: .min),
       convolutionRate: try communicator.allReduce(rates.convolution, by: .min),
-      phases: phases, epochSeconds: seconds,
-      imagesPerSecond: Double(trainer.epochImageCount) / seconds,
+      phases: phases, epochSeconds: seconds, imageCount: trainer.epochImageCount,
       weightByteCount: trainer.policy.model.weightByteCount,
       tensorPeakByteCount: Int(try greatest(Double(tensors))),
       processPeakByteCount: Int(try greatest(Double(process))))
@@ -80,8 +86,7 @@ public struct PhaseBenchmark {
     try communicator.barrier()
     let start = ContinuousClock.now
     _ = try trainer.runEpoch()
-    // Waits for a device that works on its own.
-    _ = try trainer.policy.trainable.last?.tensor.detached().sum().item()
+    trainer.timer.waitForDevice?()
     let seconds = (ContinuousClock.now - start) / .seconds(1)
     return (try greatest(seconds), trainer.timer.total.merging(before) { $0 - $1 })
   }
@@ -89,13 +94,5 @@ public struct PhaseBenchmark {
   /// Of all ranks' values.
   private func greatest(_ value: Double) throws -> Double {
     try communicator.allReduce(value, by: .max)
-  }
-}
-
-extension [Double] {
-  /// The middle one, or the mean of the two in the middle. Of one at least.
-  var median: Double {
-    let sorted = sorted()
-    return (sorted[(count - 1) / 2] + sorted[count / 2]) / 2
   }
 }

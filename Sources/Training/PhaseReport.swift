@@ -1,7 +1,7 @@
 import Foundation
 import Planning
 
-/// What a ``PhaseBenchmark`` found. Seconds and memory are those of the slowest and the largest rank.
+/// What a ``PhaseBenchmark`` found. Seconds are those of the slowest rank, memory that of the largest.
 public struct PhaseReport: Encodable, Sendable {
   /// The model's folder or name.
   public let model: String
@@ -21,13 +21,13 @@ public struct PhaseReport: Encodable, Sendable {
   public let phases: [Phase]
   /// Of an epoch.
   public let epochSeconds: Double
-  /// Of an epoch, all of its phases counted.
-  public let imagesPerSecond: Double
+  /// Of an epoch, over all ranks.
+  public let imageCount: Int
   /// Of all networks' weights, in a rank's memory.
   public let weightByteCount: Int
-  /// The most that tensors took on a rank's device at once.
+  /// The most that tensors took on a rank's device at once in these epochs.
   public let tensorPeakByteCount: Int
-  /// The most that a rank's process took; 0 where the system does not tell.
+  /// The most that a rank's process took since its start; 0 where the system does not tell.
   public let processPeakByteCount: Int
 
   /// A phase of an epoch.
@@ -46,44 +46,59 @@ public struct PhaseReport: Encodable, Sendable {
     public let secondsAlone: Double
   }
 
+  /// Images a second over all ranks, in a whole epoch.
+  public var imagesPerSecond: Double { Double(imageCount) / epochSeconds }
+
   /// The figures for a person.
   public var text: String {
+    func rate(_ value: Double) -> String { String(format: "%.1f GFLOP/s", value / 1e9) }
+    let lines =
+      [
+        "model    \(model), \(dtype)",
+        "ranks    \(rankCount) on \(device), threads \(threadCount) each",
+        "peak     a rank's product \(rate(productRate)), convolution \(rate(convolutionRate))",
+        "",
+        "phase             time   of epoch       GFLOP          GB    GFLOP/s    of peak  of shapes",
+      ] + phases.filter { $0.seconds > 0 }.map(line) + [line(epoch)] + [
+        "",
+        String(format: "images   %d an epoch, %.2f a second", imageCount, imagesPerSecond),
+        "memory   weights \(byteText(weightByteCount)), tensors \(byteText(tensorPeakByteCount)), "
+          + "process \(byteText(processPeakByteCount))",
+        "",
+        "GFLOP and GB are all ranks' in convolutions, products and attention, GB those of",
+        "forward passes; GFLOP/s are a rank's. Of peak: what these would take at the rate of large",
+        "convolutions and products; of shapes: what they take each by itself, as they are.",
+        "communicate is what averaging takes beyond the backward pass beside it, the wait for",
+        "slower ranks included.",
+      ]
+    return lines.joined(separator: "\n") + "\n"
+  }
+
+  /// All phases in one.
+  private var epoch: Phase {
+    func sum(_ value: (Phase) -> Double) -> Double { phases.map(value).reduce(0, +) }
+    return Phase(
+      name: "epoch", seconds: epochSeconds, arithmeticCount: sum(\.arithmeticCount),
+      byteCount: sum(\.byteCount), secondsAtPeak: sum(\.secondsAtPeak),
+      secondsAlone: sum(\.secondsAlone))
+  }
+
+  private func line(_ phase: Phase) -> String {
     func column(_ text: String, _ width: Int) -> String {
       String(repeating: " ", count: max(0, width - text.count)) + text
     }
-    func rate(_ value: Double) -> String { String(format: "%.1f GFLOP/s", value / 1e9) }
-    func percent(_ part: Double, _ whole: Double) -> String {
-      whole > 0 && part > 0 ? String(format: "%.0f %%", 100 * part / whole) : "-"
+    func percent(_ part: Double, of whole: Double) -> String {
+      part > 0 ? String(format: "%.0f %%", 100 * part / whole) : "-"
     }
-    var lines = [
-      "model    \(model), \(dtype)",
-      "ranks    \(rankCount) on \(device), of \(threadCount) thread\(threadCount == 1 ? "" : "s")",
-      "peak     a rank's matrix product \(rate(productRate)), convolution \(rate(convolutionRate))",
-      "",
-      "phase          seconds   of epoch       GFLOP    GFLOP/s    of peak  of shapes",
-    ]
-    for phase in phases where phase.seconds > 0 {
-      let perRank = phase.arithmeticCount / Double(rankCount)
-      let isCounted = perRank > 0
-      lines.append(
-        phase.name.padding(toLength: 12, withPad: " ", startingAt: 0)
-          + column(secondsText(phase.seconds), 10)
-          + column(percent(phase.seconds, epochSeconds), 11)
-          + column(isCounted ? String(format: "%.1f", phase.arithmeticCount / 1e9) : "-", 12)
-          + column(isCounted ? String(format: "%.1f", perRank / phase.seconds / 1e9) : "-", 11)
-          + column(percent(phase.secondsAtPeak, phase.seconds), 11)
-          + column(percent(phase.secondsAlone, phase.seconds), 11))
+    func billions(_ value: Double) -> String {
+      value > 0 ? String(format: "%.1f", value / 1e9) : "-"
     }
-    lines += [
-      "epoch       " + column(secondsText(epochSeconds), 10)
-        + String(format: ", %.2f images/s", imagesPerSecond),
-      "",
-      "memory   weights \(byteText(weightByteCount)), tensors \(byteText(tensorPeakByteCount)), "
-        + "process \(byteText(processPeakByteCount))",
-      "",
-      "GFLOP/s are a rank's. Of peak: what the phase's convolutions, products and attention would take at",
-      "the rate of large ones; of shapes: what they take at their own shapes, each by itself.",
-    ]
-    return lines.joined(separator: "\n") + "\n"
+    return phase.name.padding(toLength: 12, withPad: " ", startingAt: 0)
+      + column(secondsText(phase.seconds), 10)
+      + column(percent(phase.seconds, of: epochSeconds), 11)
+      + column(billions(phase.arithmeticCount), 12) + column(billions(phase.byteCount), 12)
+      + column(billions(phase.arithmeticCount / Double(rankCount) / phase.seconds), 11)
+      + column(percent(phase.secondsAtPeak, of: phase.seconds), 11)
+      + column(percent(phase.secondsAlone, of: phase.seconds), 11)
   }
 }

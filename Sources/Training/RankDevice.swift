@@ -34,9 +34,9 @@ public func prepareDevice(
   let cores = ProcessInfo.processInfo.activeProcessorCount
   try Runtime.setThreadCount(threadsPerRank > 0 ? threadsPerRank : max(1, cores / localSize))
   try Runtime.setDeterministic(true)
-  Runtime.keepFreedMemory()
   switch kind {
   case .cpu:
+    Runtime.keepFreedMemory()
     return .cpu
   case .cuda:
     let count = try communicator.agreed {

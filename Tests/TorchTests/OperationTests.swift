@@ -2,8 +2,7 @@ import Testing
 
 @testable import Torch
 
-/// One test at a time: the counter is the process's.
-@Suite(.serialized) struct OperationTests {
+struct OperationTests {
   @Test func arithmeticIsThatOfTheTextbook() {
     // 2 images of 4 x 4 pixels, 3 channels to 5, 3 x 3: 2 * 16 * 5 * 27 multiplications.
     let convolution = Operation(
@@ -55,6 +54,14 @@ import Testing
           Operation(.convolution, input: [2, 3, 4, 4], operand: [5, 3, 3, 3], padding: 1): 1,
         ])
       #expect(OperationCounter.take().isEmpty)
+      let heads = try Tensor.zeros(shape: [1, 2, 3, 4])
+      let values = try Tensor.zeros(shape: [1, 2, 3, 4])
+      try values.setRequiresGradient(true)
+      _ = try heads.attention(key: heads, value: values, causal: true)
+      let attention = Operation(
+        .attention, input: [1, 2, 3, 4], operand: [1, 2, 3, 4], isCausal: true,
+        hasOperandGradient: true)
+      #expect(OperationCounter.take() == [attention: 1])
       OperationCounter.stop()
       _ = try rows.linear(weight: matrix, bias: nil)
       #expect(OperationCounter.take().isEmpty)

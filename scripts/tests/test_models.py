@@ -140,9 +140,9 @@ class ModelTests(unittest.TestCase):
         yield ("tokenize", "--model", nothing), f"{nothing}: no such folder"
         yield (
             ("tokenize", "--model", runs.MODEL, "--input", nothing), f"{nothing}: no such file")
-        yield (("bench", "--model", runs.MODEL, "--threads=-1"), "--threads must be from 0")
-        yield ("bench", "--model", nothing), f"{nothing}: no such model folder"
-        yield ("bench", "--model", runs.MODEL, "--batch-size", 0), "--batch-size must be"
+        yield (("bench", "model", "--model", runs.MODEL, "--threads=-1"), "--threads must be from 0")
+        yield ("bench", "model", "--model", nothing), f"{nothing}: no such model folder"
+        yield ("bench", "model", "--model", runs.MODEL, "--batch-size", 0), "--batch-size must be"
 
     def other_text_width(self):
         model = self.scratch / "text-width"

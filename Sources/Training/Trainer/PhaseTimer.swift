@@ -14,6 +14,9 @@ final class PhaseTimer {
   private var operations: [Phase: [Operation: Int]]?
   private var running: [Phase] = []
   private var since = ContinuousClock.now
+  /// Waits for a device that works on its own, so that its time counts where it was asked to work.
+  /// Training goes on without.
+  var waitForDevice: (() -> Void)?
   /// Is told of each change: the phase that is on from now, or `nil` between phases.
   var onChange: ((Phase?) -> Void)?
 
@@ -50,6 +53,7 @@ final class PhaseTimer {
   }
 
   private func charge() {
+    waitForDevice?()
     let now = ContinuousClock.now
     if let phase = running.last {
       let spent = (now - since) / .seconds(1)

@@ -58,6 +58,7 @@ struct TrainerParts {
       model = try StableDiffusionModel(
         standard, tokenizer: CLIPTokenizer(vocabulary: vocabulary), seed: seed, device: device,
         dtype: dtype, lora: lora)
+      // Nothing of such a run is saved.
       (modelSHA256, modelSettings) = (standard.rawValue, "")
     } else {
       let folder = ModelFolder(
