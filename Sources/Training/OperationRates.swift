@@ -33,10 +33,11 @@ struct OperationRates {
             dtype: dtype))
       )
     }
-    var peaks = [main: try peak(main)]
+    let mainPeak = try peak(main)
+    (product, convolution) = mainPeak
+    var peaks = [main: mainPeak]
     for dtype in arithmetic.keys where dtype != main { peaks[dtype] = try peak(dtype) }
     self.peaks = peaks
-    (product, convolution) = peaks[main] ?? (.nan, .nan)
     var seconds: [Operation: Double] = [:]
     // The same order on all ranks, as far as they computed the same.
     let operations = Set(computed.flatMap(\.keys)).sorted {

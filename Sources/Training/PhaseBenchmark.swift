@@ -75,6 +75,7 @@ public struct PhaseBenchmark {
       productRate: try communicator.allReduce(rates.product, by: .min),
       convolutionRate: try communicator.allReduce(rates.convolution, by: .min),
       phases: phases, epochSeconds: seconds, imageCount: trainer.epochImageCount,
+      imagesPerSecond: Double(trainer.epochImageCount) / seconds,
       weightByteCount: trainer.policy.model.weightByteCount,
       tensorPeakByteCount: Int(try greatest(Double(tensors))),
       processPeakByteCount: Int(try greatest(Double(process))))

@@ -23,6 +23,8 @@ public struct PhaseReport: Encodable, Sendable {
   public let epochSeconds: Double
   /// Of an epoch, over all ranks.
   public let imageCount: Int
+  /// Over all ranks, in a whole epoch.
+  public let imagesPerSecond: Double
   /// Of all networks' weights, in a rank's memory.
   public let weightByteCount: Int
   /// The most that tensors took on a rank's device at once in these epochs.
@@ -32,7 +34,8 @@ public struct PhaseReport: Encodable, Sendable {
 
   /// A phase of an epoch.
   public struct Phase: Encodable, Sendable {
-    /// Its name in metrics.jsonl.
+    /// encode, sample, decode, reward, reference, gradient, communicate or update; the first three are
+    /// one in metrics.jsonl.
     public let name: String
     /// Of an epoch.
     public let seconds: Double
@@ -45,9 +48,6 @@ public struct PhaseReport: Encodable, Sendable {
     /// What they take at their own shapes, each measured by itself.
     public let secondsAlone: Double
   }
-
-  /// Images a second over all ranks, in a whole epoch.
-  public var imagesPerSecond: Double { Double(imageCount) / epochSeconds }
 
   /// The figures for a person.
   public var text: String {
