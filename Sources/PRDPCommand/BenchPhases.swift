@@ -73,7 +73,7 @@ struct BenchPhases: ParsableCommand {
       } ?? []
     }
     return [
-      "rewards=[jpeg-compressibility]", "evaluation.rewards=[]", "checkpoint.best=null",
+      "rewards=[{name: jpeg-compressibility}]", "evaluation.rewards=[]", "checkpoint.best=null",
       "model.lora.targets=[to_q, to_k, to_v, to_out.0]", "method.promptsPerEpoch=\(world.size)",
       "method.imagesPerPrompt=2", "method.microBatch=2", "method.omitLastSteps=0",
       "sampler.steps=2", "sampler.batchSize=2",

@@ -57,6 +57,13 @@ class BenchTests(unittest.TestCase):
         self.assertEqual(
             phases["reference"]["arithmeticCount"], 20 * (70_262_784 + 22_496_256 + 4_325_376))
 
+    def test_named_models_bring_settings_that_hold(self):
+        for model in ("sd-1.5", "sdxl"):
+            code, text = prdp("bench", "--model", model, "--set", "sampler.steps=0")
+            self.assertEqual(code, 2, text)
+            self.assertEqual(
+                text.strip(), "error: --set: sampler.steps must be an integer from 1 to 1000, got 0")
+
     def test_what_cannot_be_measured_is_said(self):
         code, text = prdp("bench", "--model", "nowhere")
         self.assertEqual(code, 2, text)
