@@ -1,6 +1,5 @@
 // The layers of the networks.
 #include <ATen/ops/_upsample_bicubic2d_aa.h>
-#include <ATen/ops/conv2d.h>
 #include <ATen/ops/embedding.h>
 #include <ATen/ops/layer_norm.h>
 #include <ATen/ops/linear.h>
@@ -14,13 +13,6 @@ using namespace ctorch;
 
 ct_status ct_linear(ct_tensor input, ct_tensor weight, ct_tensor bias, ct_tensor *out) {
   return produce(out, [&] { return at::linear(unwrap(input), unwrap(weight), unwrap_optional(bias)); });
-}
-
-ct_status ct_conv2d(ct_tensor input, ct_tensor weight, ct_tensor bias, int64_t stride,
-                    int64_t padding, ct_tensor *out) {
-  return produce(out, [&] {
-    return at::conv2d(unwrap(input), unwrap(weight), unwrap_optional(bias), stride, padding);
-  });
 }
 
 ct_status ct_layer_norm(ct_tensor input, ct_tensor weight, ct_tensor bias, double eps,
