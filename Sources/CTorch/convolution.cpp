@@ -1,5 +1,4 @@
 // Convolutions, those with a kernel of 3 by 3 by loops of our own.
-#include <ATen/Parallel.h>
 #include <ATen/ops/conv2d.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/zeros.h>

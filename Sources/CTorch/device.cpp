@@ -68,6 +68,8 @@ ct_status ct_set_deterministic(bool deterministic) {
   return guarded([&] {
     at::globalContext().setDeterministicAlgorithms(deterministic, /*warn_only=*/true);
     at::globalContext().setBenchmarkCuDNN(!deterministic);
+    // Nothing here reads what it has not written, so new memory need not be filled.
+    at::globalContext().setDeterministicFillUninitializedMemory(false);
   });
 }
 

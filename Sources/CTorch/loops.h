@@ -1,6 +1,7 @@
 // What loops of our own over a tensor's elements share: vectors of 16 floats, and threads.
 #pragma once
 
+#include <ATen/Parallel.h>
 #include <ATen/TensorIterator.h>
 #include <ATen/ops/arange.h>
 
@@ -64,6 +65,10 @@ INLINE void set_sigmoid(const Vector &x, Vector &out) {
 /// on one thread where it is compiled without OpenMP, as here.
 template <class Body>
 void in_parallel(int64_t count, Body &&body) {
+  if (count == 1 || at::get_num_threads() == 1) {
+    for (int64_t i = 0; i < count; i++) body(i);
+    return;
+  }
   at::Tensor indices = at::arange(count, at::kLong);
   auto iterator = at::TensorIteratorConfig()
                       .add_output(indices)

@@ -32,6 +32,11 @@ extension Tensor {
     return try ternary("linear", weight, bias, ct_linear)
   }
 
+  /// A weight [E, D, ...] plus `scale` times the product of b [E, r, ...] and a [r, D, ...].
+  public func addingLowRank(_ b: Tensor, _ a: Tensor, scale: Double) throws -> Tensor {
+    try ternary("addingLowRank", a, b) { ct_low_rank_sum($0, $1, $2, scale, $3) }
+  }
+
   /// Cross-correlation of an image [B, C, H, W] with weight [E, C, k, k], plus bias [E].
   public func conv2d(weight: Tensor, bias: Tensor?, stride: Int = 1, padding: Int = 0) throws
     -> Tensor

@@ -116,9 +116,7 @@ struct LoRAAdapter {
   ) throws -> Tensor {
     guard owner.isEnabled else { return try layer(weight) }
     if isWorthMerging(into: weight, placeCount: placeCount) {
-      let rank = a.shape[0]
-      let update = try b.reshaped([-1, rank]).matmul(a.reshaped([rank, -1])) * scale
-      return try layer(weight + update.reshaped(weight.shape))
+      return try layer(weight.addingLowRank(b, a, scale: scale))
     }
     let output = try layer(weight)
     let dtype = output.dtype
