@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "internal.h"
-#include "loops.h"
+#include "products.h"
 
 using namespace ctorch;
 using torch::autograd::AutogradContext;
@@ -28,16 +28,6 @@ using torch::autograd::variable_list;
 // the definition to 1.4e-7 (LOG.md).
 
 namespace {
-
-// Half as wide as elsewhere: 24 channels are whole vectors.
-constexpr int64_t kLanes = 8;
-typedef float Octet __attribute__((vector_size(kLanes * 4)));
-typedef float OctetMemory __attribute__((vector_size(kLanes * 4), aligned(4), may_alias));
-
-INLINE const OctetMemory &octet(const float *from) {
-  return *reinterpret_cast<const OctetMemory *>(from);
-}
-INLINE OctetMemory &octet(float *to) { return *reinterpret_cast<OctetMemory *>(to); }
 
 constexpr int64_t kTile = 4, kKernel = 3, kPatch = kTile + kKernel - 1, kPoints = kPatch * kPatch;
 
@@ -144,9 +134,6 @@ struct Grid {
   }
 };
 
-/// A count, up to a multiple of kLanes.
-constexpr int64_t whole_rows(int64_t count) { return (count + kLanes - 1) / kLanes * kLanes; }
-
 /// Memory that nothing is written to yet.
 std::unique_ptr<float[]> numbers(int64_t count) {
   return std::unique_ptr<float[]>(new float[count]);
@@ -159,17 +146,16 @@ struct Values {
 };
 
 /// Reads squares of `side` pixels, which begin `margin` before a tile, and maps them to the points.
-/// Up to a multiple of kLanes tiles, those that are not there are 0.
 template <int64_t side, int64_t margin, class Map>
 INLINE void read_tiles(const Grid &grid, const float *images, int64_t channels, int64_t first,
                        int64_t count, const Values &out, Map &&map) {
-  for (int64_t index = 0; index < whole_rows(count); index++) {
+  for (int64_t index = 0; index < count; index++) {
     auto place = grid.place(first + index);
     const float *pixels[side * side];
     for (int64_t i = 0; i < side; i++) {
       for (int64_t j = 0; j < side; j++) {
         int64_t row = place.row + i - margin, column = place.column + j - margin;
-        pixels[i * side + j] = index < count && grid.contains(row, column)
+        pixels[i * side + j] = grid.contains(row, column)
                                    ? images + grid.pixel(place.image, row, column) * channels
                                    : nullptr;
       }
@@ -273,63 +259,21 @@ void write_kernel_row(const float *values, int64_t k, int64_t c, int64_t row, fl
   }
 }
 
-/// Matrices of `rows` by `depth`, whose elements lie `row_stride` and `depth_stride` apart, times
-/// `depth` by `columns`.
-struct Product {
-  int64_t rows, depth, columns, row_stride, depth_stride;
-};
-
-template <int64_t row_count, int64_t octets>
-INLINE void multiply_panel(const Product &size, const float *a, const float *b, float *out, bool adds) {
-  for (int64_t row = 0; row < size.rows; row += row_count) {
-    const float *from = a + row * size.row_stride;
-    float *to = out + row * size.columns;
-    Octet sums[row_count][octets];
-    for (int64_t i = 0; i < row_count; i++) {
-      for (int64_t j = 0; j < octets; j++) {
-        sums[i][j] = adds ? Octet(octet(to + i * size.columns + j * kLanes)) : Octet{};
-      }
-    }
-    for (int64_t step = 0; step < size.depth; step++) {
-      const float *factors = from + step * size.depth_stride, *line = b + step * size.columns;
-      for (int64_t i = 0; i < row_count; i++) {
-        const float factor = factors[i * size.row_stride];
-        for (int64_t j = 0; j < octets; j++) sums[i][j] += factor * octet(line + j * kLanes);
-      }
-    }
-    for (int64_t i = 0; i < row_count; i++) {
-      for (int64_t j = 0; j < octets; j++) octet(to + i * size.columns + j * kLanes) = sums[i][j];
-    }
-  }
-}
-
-/// At each point, `out` = a b or, where it `adds`, out + a b. Rows and columns are multiples of kLanes.
+/// At each point, out = a b or, where it `adds`, out + a b, of matrices as a ``Product`` has them.
 FOR_EACH_PROCESSOR
-void multiply(const Product &size, const Values &a, const Values &b, const Values &out, bool adds) {
+void multiply_points(int64_t rows, int64_t depth, int64_t columns, const Values &a,
+                     int64_t row_stride, int64_t depth_stride, const Values &b, const Values &out,
+                     bool adds) {
   for (int64_t point = 0; point < kPoints; point++) {
-    const float *left = a.data + point * a.stride, *right = b.data + point * b.stride;
     float *to = out.data + point * out.stride;
-    int64_t column = 0;
-    for (; size.columns - column >= 3 * kLanes; column += 3 * kLanes) {
-      multiply_panel<4, 3>(size, left, right + column, to + column, adds);
-    }
-    for (; size.columns - column >= 2 * kLanes; column += 2 * kLanes) {
-      multiply_panel<4, 2>(size, left, right + column, to + column, adds);
-    }
-    for (; column < size.columns; column += kLanes) {
-      multiply_panel<8, 1>(size, left, right + column, to + column, adds);
-    }
+    multiply({rows, depth, columns, {a.data + point * a.stride, row_stride, depth_stride},
+              b.data + point * b.stride, {adds ? to : nullptr, columns, 1}, to});
   }
 }
 
 /// Tiles that are taken through the points together: their values stay in the second cache where
 /// channels are few, and where they are many the kernels' are read for enough tiles at once.
 constexpr int64_t kBlock = 64;
-
-/// Parts of the work, one for each thread.
-int64_t part_count(int64_t tile_count) {
-  return std::min<int64_t>(tile_count, at::get_num_threads());
-}
 
 /// The memory of a block of patches and of their tiles.
 struct Block {
@@ -346,16 +290,6 @@ struct Block {
     tiles.data = patches.data + kPoints * patches.stride;
   }
 };
-
-/// Runs `body(part, first, count)` for as many equal parts of `count` tiles as there are threads.
-template <class Body>
-void in_parts(int64_t tile_count, Body &&body) {
-  int64_t parts = part_count(tile_count), size = (tile_count + parts - 1) / parts;
-  in_parallel(parts, [&](int64_t part) {
-    int64_t first = std::min(part * size, tile_count);
-    body(part, first, std::min(size, tile_count - first));
-  });
-}
 
 /// [n, c, h, w] to [n, k, h, w] with kernels [k, c, 3, 3]; or, where they are turned by half a circle,
 /// the gradient [n, k, h, w] of what became [n, c, h, w] by kernels [c, k, 3, 3].
@@ -378,7 +312,7 @@ at::Tensor convolve(const at::Tensor &input, const at::Tensor &weight, bool is_t
     for (int64_t end = first + count; first < end; first += kBlock) {
       int64_t size = std::min(kBlock, end - first);
       read_patches(grid, x, c, first, size, block.patches);
-      multiply({whole_rows(size), c, k, c, 1}, block.patches, kernels, block.tiles, false);
+      multiply_points(size, c, k, block.patches, c, 1, kernels, block.tiles, false);
       write_tiles(grid, block.tiles, bias, k, first, size, y);
     }
   });
@@ -397,8 +331,8 @@ at::Tensor kernel_gradient(const at::Tensor &input, const at::Tensor &gradient) 
       int64_t depth = std::min(kBlock, end - first);
       read_patches(grid, x, c, first, depth, block.patches);
       read_outputs(grid, dy, k, first, depth, block.tiles);
-      multiply({c, depth, k, 1, c}, block.patches, block.tiles, {sums.data() + part * size, c * k},
-               true);
+      multiply_points(c, depth, k, block.patches, 1, c, block.tiles,
+                      {sums.data() + part * size, c * k}, true);
     }
   });
   for (int64_t i = size; i < int64_t(sums.size()); i++) sums[i % size] += sums[i];
@@ -434,6 +368,13 @@ struct Convolution : torch::autograd::Function<Convolution> {
 // depends on the number of images: an image gives the same bits whatever it is computed with.
 constexpr int64_t kMostKernelValuesPerTile = 128 << 10;
 
+/// Whether each pixel is mapped by itself, in the order of memory.
+bool is_linear(const at::Tensor &input, const at::Tensor &weight, int64_t stride, int64_t padding) {
+  return stride == 1 && padding == 0 && input.dim() == 4 && weight.dim() == 4 &&
+         weight.size(2) == 1 && weight.size(3) == 1 && input.is_cpu() &&
+         input.is_contiguous(at::MemoryFormat::ChannelsLast);
+}
+
 /// Whether the loops above compute it, and are faster.
 bool suits(const at::Tensor &input, const at::Tensor &weight, const std::optional<at::Tensor> &bias,
            int64_t stride, int64_t padding) {
@@ -458,6 +399,9 @@ ct_status ct_conv2d(ct_tensor input, ct_tensor weight, ct_tensor bias, int64_t s
     const at::Tensor &x = unwrap(input), &w = unwrap(weight);
     auto b = unwrap_optional(bias);
     if (suits(x, w, b, stride, padding)) return Convolution::apply(x, w, b);
+    if (is_linear(x, w, stride, padding)) {
+      return ctorch::linear(x.permute({0, 2, 3, 1}), w.flatten(1), b).permute({0, 3, 1, 2});
+    }
     return at::conv2d(x, w, b, stride, padding);
   });
 }

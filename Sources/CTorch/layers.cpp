@@ -2,7 +2,6 @@
 #include <ATen/ops/_upsample_bicubic2d_aa.h>
 #include <ATen/ops/embedding.h>
 #include <ATen/ops/layer_norm.h>
-#include <ATen/ops/linear.h>
 #include <ATen/ops/upsample_nearest2d.h>
 
 #include <array>
@@ -10,10 +9,6 @@
 #include "internal.h"
 
 using namespace ctorch;
-
-ct_status ct_linear(ct_tensor input, ct_tensor weight, ct_tensor bias, ct_tensor *out) {
-  return produce(out, [&] { return at::linear(unwrap(input), unwrap(weight), unwrap_optional(bias)); });
-}
 
 ct_status ct_layer_norm(ct_tensor input, ct_tensor weight, ct_tensor bias, double eps,
                         ct_tensor *out) {

@@ -5,6 +5,7 @@
 #include <ATen/TensorIterator.h>
 #include <ATen/ops/arange.h>
 
+#include <algorithm>
 #include <cstdint>
 
 // The loops are compiled for each of these processors, and the best is chosen at run time.
@@ -83,6 +84,19 @@ void in_parallel(int64_t count, Body &&body) {
         }
       },
       /*grain_size=*/1);
+}
+
+/// Parts of the work, one for each thread.
+inline int64_t part_count(int64_t count) { return std::min<int64_t>(count, at::get_num_threads()); }
+
+/// Runs `body(part, first, count)` for equal parts of `count` things.
+template <class Body>
+void in_parts(int64_t count, Body &&body) {
+  int64_t parts = part_count(count), size = (count + parts - 1) / parts;
+  in_parallel(parts, [&](int64_t part) {
+    int64_t first = std::min(part * size, count);
+    body(part, first, std::min(size, count - first));
+  });
 }
 
 }  // namespace ctorch

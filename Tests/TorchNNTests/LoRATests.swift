@@ -111,10 +111,8 @@ import TorchNN
       }
     }
     func weight(_ index: Int) throws -> Tensor {
-      let (a, b) = (adapters[index].tensor, adapters[index + 1].tensor)
-      let update = try b.reshaped([-1, 2]).matmul(a.reshaped([2, -1])) * 3
-      let weight = store.parameters[index].tensor
-      return try weight + update.reshaped(weight.shape)
+      try store.parameters[index].tensor.addingLowRank(
+        adapters[index + 1].tensor, adapters[index].tensor, scale: 3)
     }
     let rows = try Tensor.randn(seed: 3, shape: [80, 200])
     let image = try Tensor.randn(seed: 4, shape: [2, 40, 8, 8])

@@ -11,6 +11,11 @@ import Torch
     TensorCase("linear without a bias", [3], [1, 2, 3]) {
       try vector(1, 2).linear(weight: tensor([1, 0, 0, 1, 1, 1], [3, 2]), bias: nil)
     },
+    // 1 + 10 * 3 * 5, and so on.
+    TensorCase("a weight with an adapter", [1, 2], [151, 212]) {
+      try tensor([1, 2], [1, 2]).addingLowRank(
+        tensor([3], [1, 1]), tensor([5, 7], [1, 2]), scale: 10)
+    },
     // 1*1 + 2*2 + 4*3 + 5*4 = 37, and so on: the kernel is not turned round.
     TensorCase("convolution", [1, 1, 2, 2], [38, 48, 68, 78]) {
       try image().conv2d(weight: kernel(), bias: vector(1))
@@ -162,6 +167,59 @@ import Torch
       // libtorch's own approximation of erf is right to 1.5e-7; values reach 10 here.
       let difference = try (found - expected).absolute()
       #expect(try #require(difference.values(as: Double.self).max()) < 3e-6)
+    }
+  }
+
+  @Test func anAdapterAndItsWeightHaveTheGradientsOfTheirProductAndSum() throws {
+    func results(_ sum: (_ weight: Tensor, _ b: Tensor, _ a: Tensor) throws -> Tensor) throws
+      -> [[Double]]
+    {
+      let leaves = try [[4, 3, 3, 3], [4, 2, 1, 1], [2, 3, 3, 3]].enumerated().map { index, shape in
+        let leaf = try Tensor.randn(seed: UInt64(index), shape: shape).to(dtype: .float64)
+        try leaf.setRequiresGradient(true)
+        return leaf
+      }
+      let y = try sum(leaves[0], leaves[1], leaves[2])
+      try y.backward(seed: .randn(seed: 3, shape: y.shape).to(dtype: .float64))
+      return try [y.values()] + leaves.map { try #require(try $0.gradient()).values() }
+    }
+    let found = try results { try $0.addingLowRank($1, $2, scale: 0.3) }
+    let expected = try results { weight, b, a in
+      try weight + b.reshaped([4, 2]).matmul(a.reshaped([2, 27])).reshaped([4, 3, 3, 3]) * 0.3
+    }
+    for (found, expected) in zip(found, expected) {
+      #expect(found.count == expected.count)
+      #expect(zip(found, expected).allSatisfy { abs($0 - $1) < 1e-12 })
+    }
+  }
+
+  /// Few features have loops of their own; the last shape has libtorch's. Rows and gradients lie in
+  /// wider ones.
+  @Test(arguments: [(rows: [3, 50], features: [48, 24]), ([7], [8, 40]), ([2, 3], [12, 8])])
+  func linearLayersAndGradientsAreThoseOfDoublePrecision(rows: [Int], features: [Int]) throws {
+    func results(_ dtype: DType, bias: Bool) throws -> [Tensor] {
+      let shapes = [rows + [2 * features[0]], [features[1], features[0]], [features[1]]]
+      let leaves = try shapes.enumerated().map { index, shape in
+        let leaf = try Tensor.randn(seed: UInt64(index), shape: shape).to(dtype: dtype)
+        try leaf.setRequiresGradient(true)
+        return leaf
+      }
+      let half = try leaves[0].chunks(2, axis: -1)[1]
+      let y = try half.linear(weight: leaves[1], bias: bias ? leaves[2] : nil)
+      let seed = try Tensor.randn(seed: 3, shape: rows + [2 * features[1]]).to(dtype: dtype)
+      try y.backward(seed: seed.chunks(2, axis: -1)[1])
+      return [try y.detached()]
+        + (try leaves[..<(bias ? 3 : 2)].map { try #require(try $0.gradient()) })
+    }
+    for bias in [false, true] {
+      let (found, expected) = (
+        try results(.float32, bias: bias), try results(.float64, bias: bias)
+      )
+      for (found, expected) in zip(found, expected) {
+        #expect(found.shape == expected.shape)
+        let difference = try (found.to(dtype: .float64) - expected).norm().item()
+        #expect(try difference <= 1e-6 * expected.norm().item())
+      }
     }
   }
 

@@ -22,9 +22,9 @@ enum DebugFixture {
   }
 
   /// A model whose tokenizer is kept in `folder`.
-  static func model(in folder: String, predictionType: PredictionType = .epsilon) throws
-    -> StableDiffusionModel
-  {
+  static func model(
+    in folder: String, predictionType: PredictionType = .epsilon, channels: [Int] = [8, 16]
+  ) throws -> StableDiffusionModel {
     let vocabulary = URL(filePath: "\(folder)/vocabulary")
     try CLIPVocabulary.build(words: ScenePrompts.words, modelMaxLength: 24).write(to: vocabulary)
     let tokenizer = try CLIPTokenizer(folder: vocabulary)
@@ -36,7 +36,7 @@ enum DebugFixture {
           layerCount: 1, headCount: 2, positionCount: 24)
       ],
       unet: UNetConfiguration(
-        sampleSize: 8, channels: 4, blockOutChannels: [8, 16], hasAttention: [false, true],
+        sampleSize: 8, channels: 4, blockOutChannels: channels, hasAttention: [false, true],
         layersPerBlock: 1, crossAttentionWidth: 16, headCounts: [2, 2], normGroupCount: 4),
       autoencoder: AutoencoderConfiguration(
         sampleSize: 64, blockOutChannels: [4, 4, 8, 8], layersPerBlock: 1, latentChannels: 4,
