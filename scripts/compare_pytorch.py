@@ -10,6 +10,9 @@ batch sizes, order in memory, adapters merged for sampling or not. The fastest o
 turns. With trl in .venv (pip install trl==0.23.1), its DDPOTrainer is timed on as many images, sampling
 steps, trained steps and updates.
 
+With a large model, say the layout: .venv/bin/python scripts/compare_pytorch.py --config sd.yaml
+--prompts 2 --inner-steps 1 --epochs 2 --rounds 1 --layout 2 2 --no-trl
+
 The machine should be idle. The model is that of --config, with LoRA and without guidance; the reward
 is the size as JPEG, which both compute.
 """
@@ -554,6 +557,8 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=3, help="of a run; the first does not count")
     parser.add_argument("--compile", action="store_true", help="try torch.compile too")
+    parser.add_argument("--layout", type=int, nargs=2, metavar=("RANKS", "BATCH"),
+                        help="of both, where trying takes too long; PyTorch's channels are last")
     parser.add_argument("--no-trl", action="store_true")
     parser.add_argument("--json", help="writes the results to a file, too")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
@@ -584,19 +589,22 @@ def main():
     print("one optimiser step, relative differences")
     agreement = check(prdp, work)
     short = replace(work, epochs=2, inner_steps=2)
-    print("layouts of PyTorch, epochs of two updates")
-    layouts = tried(short, options)
-    print("layouts of prdp")
-    cores = os.cpu_count()
-    own = {}
-    for batch in (16, 32, 64):
-        own[cores, batch] = time_prdp(prdp, short, cores, batch)
-        print(f"  {cores} ranks, batches of {batch}: sampling {own[cores, batch]['sample']:.2f} s, "
-              f"epoch {own[cores, batch]['epoch']:.2f} s", flush=True)
-    chosen = {part: min(layouts, key=lambda layout: layouts[layout][part])
-              for part in ("sample", "epoch")}
-    chosen_own = {part: min(own, key=lambda layout: own[layout][part])
-                  for part in ("sample", "epoch")}
+    parts, cores = ("sample", "epoch"), os.cpu_count()
+    if options.layout:
+        ranks, batch = options.layout
+        chosen = dict.fromkeys(parts, Layout(ranks, max(1, cores // ranks), batch))
+        chosen_own = dict.fromkeys(parts, (ranks, batch))
+    else:
+        print("layouts of PyTorch, epochs of two updates")
+        layouts = tried(short, options)
+        print("layouts of prdp")
+        own = {}
+        for batch in (16, 32, 64):
+            own[cores, batch] = time_prdp(prdp, short, cores, batch)
+            print(f"  {cores} ranks, batches of {batch}: sampling {own[cores, batch]['sample']:.2f} s, "
+                  f"epoch {own[cores, batch]['epoch']:.2f} s", flush=True)
+        chosen = {part: min(layouts, key=lambda layout: layouts[layout][part]) for part in parts}
+        chosen_own = {part: min(own, key=lambda layout: own[layout][part]) for part in parts}
     has_trl = not options.no_trl and subprocess.run(
         [sys.executable, "-c", "import trl.trainer.ddpo_trainer"], capture_output=True).returncode == 0
     if not has_trl:

@@ -68,7 +68,8 @@ ct_status ct_set_deterministic(bool deterministic) {
   return guarded([&] {
     at::globalContext().setDeterministicAlgorithms(deterministic, /*warn_only=*/true);
     at::globalContext().setBenchmarkCuDNN(!deterministic);
-    // Nothing here reads what it has not written, so new memory need not be filled.
+    // libtorch would fill all new memory, so that whoever reads what was never written reads the
+    // same; for a TorchScript reward that does so, scores may then differ.
     at::globalContext().setDeterministicFillUninitializedMemory(false);
   });
 }

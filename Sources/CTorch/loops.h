@@ -89,14 +89,19 @@ void in_parallel(int64_t count, Body &&body) {
 /// Parts of the work, one for each thread.
 inline int64_t part_count(int64_t count) { return std::min<int64_t>(count, at::get_num_threads()); }
 
-/// Runs `body(part, first, count)` for equal parts of `count` things.
+/// Runs `body(part, first, count)` for equal parts of `count` things, of which the last may be empty.
 template <class Body>
-void in_parts(int64_t count, Body &&body) {
-  int64_t parts = part_count(count), size = (count + parts - 1) / parts;
+void in_parts(int64_t parts, int64_t count, Body &&body) {
+  int64_t size = (count + parts - 1) / parts;
   in_parallel(parts, [&](int64_t part) {
     int64_t first = std::min(part * size, count);
     body(part, first, std::min(size, count - first));
   });
+}
+
+/// Whether loops can read a tensor's numbers.
+inline bool is_cpu_float(const at::Tensor &tensor) {
+  return tensor.is_cpu() && tensor.scalar_type() == at::kFloat;
 }
 
 }  // namespace ctorch

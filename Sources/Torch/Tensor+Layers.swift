@@ -33,8 +33,8 @@ extension Tensor {
   }
 
   /// A weight [E, D, ...] plus `scale` times the product of b [E, r, ...] and a [r, D, ...].
-  public func addingLowRank(_ b: Tensor, _ a: Tensor, scale: Double) throws -> Tensor {
-    try ternary("addingLowRank", a, b) { ct_low_rank_sum($0, $1, $2, scale, $3) }
+  public func adding(_ b: Tensor, times a: Tensor, scale: Double) throws -> Tensor {
+    try ternary("adding", b, a) { ct_low_rank_sum($0, $1, $2, scale, $3) }
   }
 
   /// Cross-correlation of an image [B, C, H, W] with weight [E, C, k, k], plus bias [E].

@@ -116,7 +116,7 @@ struct LoRAAdapter {
   ) throws -> Tensor {
     guard owner.isEnabled else { return try layer(weight) }
     if isWorthMerging(into: weight, placeCount: placeCount) {
-      return try layer(weight.addingLowRank(b, a, scale: scale))
+      return try layer(weight.adding(b, times: a, scale: scale))
     }
     let output = try layer(weight)
     let dtype = output.dtype

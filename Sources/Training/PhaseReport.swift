@@ -66,8 +66,9 @@ public struct PhaseReport: Encodable, Sendable {
           + "process \(byteText(processPeakByteCount))",
         "",
         "GFLOP and GB are all ranks' in convolutions, products and attention, GB those of",
-        "forward passes; GFLOP/s are a rank's. Of peak: what these would take at the rate of large",
-        "convolutions and products; of shapes: what they take each by itself, as they are.",
+        "forward passes; GFLOP/s are a rank's. Convolutions count as they are defined: some are",
+        "computed with fewer products, which the peak has too. Of peak: what these would take at the",
+        "rate of large convolutions and products; of shapes: each by itself, as they are.",
         "communicate is what averaging takes beyond the backward pass beside it, the wait for",
         "slower ranks included.",
       ]

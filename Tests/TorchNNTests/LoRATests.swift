@@ -111,8 +111,10 @@ import TorchNN
       }
     }
     func weight(_ index: Int) throws -> Tensor {
-      try store.parameters[index].tensor.addingLowRank(
-        adapters[index + 1].tensor, adapters[index].tensor, scale: 3)
+      let (a, b) = (adapters[index].tensor, adapters[index + 1].tensor)
+      let update = try b.reshaped([-1, 2]).matmul(a.reshaped([2, -1])) * 3
+      let weight = store.parameters[index].tensor
+      return try weight + update.reshaped(weight.shape)
     }
     let rows = try Tensor.randn(seed: 3, shape: [80, 200])
     let image = try Tensor.randn(seed: 4, shape: [2, 40, 8, 8])
@@ -138,9 +140,10 @@ import TorchNN
       for (found, expected) in zip(apart, expected) {
         #expect(try relativeDifference(found, from: expected) < 1e-5)
       }
+      // Without a gradient they are merged, and the sum of weight and update rounds once less.
       let alone = try withoutGradient(layer)
-      #expect(try alone.values(as: Float.self) == expected[0].values())
-      #expect(try apart[0].values(as: Float.self) != expected[0].values())
+      #expect(try relativeDifference(alone, from: expected[0]) < 1e-6)
+      #expect(try alone.values(as: Float.self) != apart[0].values())
     }
   }
 

@@ -13,8 +13,8 @@ import Torch
     },
     // 1 + 10 * 3 * 5, and so on.
     TensorCase("a weight with an adapter", [1, 2], [151, 212]) {
-      try tensor([1, 2], [1, 2]).addingLowRank(
-        tensor([3], [1, 1]), tensor([5, 7], [1, 2]), scale: 10)
+      try tensor([1, 2], [1, 2]).adding(
+        tensor([3], [1, 1]), times: tensor([5, 7], [1, 2]), scale: 10)
     },
     // 1*1 + 2*2 + 4*3 + 5*4 = 37, and so on: the kernel is not turned round.
     TensorCase("convolution", [1, 1, 2, 2], [38, 48, 68, 78]) {
@@ -183,7 +183,7 @@ import Torch
       try y.backward(seed: .randn(seed: 3, shape: y.shape).to(dtype: .float64))
       return try [y.values()] + leaves.map { try #require(try $0.gradient()).values() }
     }
-    let found = try results { try $0.addingLowRank($1, $2, scale: 0.3) }
+    let found = try results { try $0.adding($1, times: $2, scale: 0.3) }
     let expected = try results { weight, b, a in
       try weight + b.reshaped([4, 2]).matmul(a.reshaped([2, 27])).reshaped([4, 3, 3, 3]) * 0.3
     }

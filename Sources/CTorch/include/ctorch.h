@@ -107,8 +107,7 @@ ct_status ct_norm(ct_tensor a, ct_tensor *out);
 ct_status ct_all_finite(ct_tensor a, bool *out);
 ct_status ct_item(ct_tensor a, double *out);
 
-// --- Layers (layers.cpp); `bias` and `mask` may be {NULL} ---
-ct_status ct_linear(ct_tensor input, ct_tensor weight, ct_tensor bias, ct_tensor *out);
+// --- Layers (layers.cpp); `mask` may be {NULL} ---
 ct_status ct_layer_norm(ct_tensor input, ct_tensor weight, ct_tensor bias, double eps,
                         ct_tensor *out);
 ct_status ct_embedding(ct_tensor weight, ct_tensor indices, ct_tensor *out);
@@ -116,14 +115,14 @@ ct_status ct_upsample_nearest2x(ct_tensor input, ct_tensor *out);
 /// An image [B, C, H, W] by bicubic interpolation, over more pixels where it becomes smaller.
 ct_status ct_resize_bicubic(ct_tensor input, int64_t height, int64_t width, ct_tensor *out);
 
-// --- Convolution (convolution.cpp) ---
-/// `bias` may be {NULL}.
+// --- Products (linear.cpp, convolution.cpp); `bias` may be {NULL} ---
+ct_status ct_linear(ct_tensor input, ct_tensor weight, ct_tensor bias, ct_tensor *out);
 ct_status ct_conv2d(ct_tensor input, ct_tensor weight, ct_tensor bias, int64_t stride,
                     int64_t padding, ct_tensor *out);
 
 // --- Adapters (adapter.cpp) ---
 /// A weight [n, m, ...] plus `scale` times the product of b [n, r, ...] and a [r, m, ...].
-ct_status ct_low_rank_sum(ct_tensor weight, ct_tensor a, ct_tensor b, double scale, ct_tensor *out);
+ct_status ct_low_rank_sum(ct_tensor weight, ct_tensor b, ct_tensor a, double scale, ct_tensor *out);
 
 // --- Attention (attention.cpp) ---
 ct_status ct_attention(ct_tensor query, ct_tensor key, ct_tensor value, bool causal, ct_tensor *out);
