@@ -52,12 +52,14 @@ struct OperationRates {
     operations.reduce(0) { $0 + (secondsOfOne[$1.key] ?? 0) * Double($1.value) }
   }
 
-  /// Seconds of operations at the rate of large ones: of convolutions, and for products and attention
-  /// of products.
+  /// Seconds of operations at the rate of large ones: of convolutions, and for products, attention
+  /// and convolutions of single pixels of products.
   func secondsAtPeak(_ operations: [Operation: Int]) -> Double {
     operations.reduce(0) { sum, entry in
       guard let peak = peaks[entry.key.dtype] else { return sum }
-      let rate = entry.key.kind == .convolution ? peak.convolution : peak.product
+      // One that maps each pixel by itself is a product.
+      let isConvolution = entry.key.kind == .convolution && entry.key.operandShape[2] > 1
+      let rate = isConvolution ? peak.convolution : peak.product
       return sum + Double(entry.key.arithmeticCount) * Double(entry.value) / rate
     }
   }

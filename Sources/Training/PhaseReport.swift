@@ -15,7 +15,8 @@ public struct PhaseReport: Encodable, Sendable {
   public let threadCount: Int
   /// Of a rank's product of large matrices, while all compute: operations a second.
   public let productRate: Double
-  /// Of a rank's convolution of large images: operations a second.
+  /// Of a rank's convolution of large images: operations a second of the definition, of which fewer
+  /// may have been computed.
   public let convolutionRate: Double
   /// In the order of an epoch.
   public let phases: [Phase]
