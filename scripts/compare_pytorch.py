@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Times an epoch of PRDP beside the same epoch in PyTorch, diffusers and peft, on CPUs.
+"""Times an epoch of PRDP beside the same epoch in PyTorch, diffusers and peft.
 
     scripts/setup --golden && swift build -c release --product prdp
     .venv/bin/python scripts/compare_pytorch.py --json ratios.json
@@ -10,8 +10,12 @@ batch sizes, order in memory, adapters merged for sampling or not. The fastest o
 turns. With trl in .venv (pip install trl==0.23.1), its DDPOTrainer is timed on as many images, sampling
 steps, trained steps and updates.
 
-With a large model, say the layout: .venv/bin/python scripts/compare_pytorch.py --config sd.yaml
---prompts 2 --inner-steps 1 --epochs 2 --rounds 1 --layout 2 2 --no-trl
+With a large model, say the layout, and leave out the check, which is made of float64 copies:
+
+    .venv/bin/python scripts/compare_pytorch.py --config sd.yaml --prompts 2 --inner-steps 1 \\
+      --epochs 2 --rounds 1 --layout 2 2 --no-check --no-trl
+    .venv/bin/python scripts/compare_pytorch.py --config sd.yaml --device cuda --dtype bfloat16 \\
+      --compile --no-check
 
 The machine should be idle. The model is that of --config, with LoRA and without guidance; the reward
 is the size as JPEG, which both compute.
@@ -61,6 +65,8 @@ class Layout:
     channels_last: bool = True
     merge: bool = False
     compile: bool = False
+    device: str = "cpu"
+    dtype: str = "float32"
 
     def __str__(self):
         words = [f"{self.ranks} x {self.threads} threads", f"batches of {self.batch}"]
@@ -77,6 +83,7 @@ class Epoch:
     def __init__(self, work, layout, rank=0):
         import torch
         from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
+        from diffusers.training_utils import cast_training_params
         from peft import LoraConfig
         from transformers import CLIPTextModel, CLIPTokenizer
 
@@ -84,13 +91,19 @@ class Epoch:
         torch.set_num_threads(layout.threads)
         torch.manual_seed(rank)
         folder = Path(work.model)
-        self.unet = UNet2DConditionModel.from_pretrained(folder / "unet").requires_grad_(False)
+        self.device, self.dtype = torch.device(layout.device), getattr(torch, layout.dtype)
+        self.unet = UNet2DConditionModel.from_pretrained(
+            folder / "unet", torch_dtype=self.dtype).requires_grad_(False).to(self.device)
         self.unet.add_adapter(LoraConfig(
             r=work.lora["rank"], lora_alpha=work.lora["alpha"], init_lora_weights="gaussian",
             target_modules=work.lora["targets"]))
+        # As in prdp, adapters and autoencoder are float32 whatever the frozen weights are.
+        cast_training_params(self.unet, torch.float32)
         self.vae = AutoencoderKL.from_pretrained(folder / "vae").requires_grad_(False).eval()
+        self.vae.to(self.device)
         self.tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer")
         self.text_encoder = CLIPTextModel.from_pretrained(folder / "text_encoder").eval()
+        self.text_encoder.to(self.device)
         if layout.channels_last:
             self.unet.to(memory_format=torch.channels_last)
             self.vae.to(memory_format=torch.channels_last)
@@ -115,6 +128,8 @@ class Epoch:
         self.sample_factor = (before / alpha).sqrt()
         self.prediction_factor = ((1 - before - self.sigma ** 2).clamp(min=0).sqrt()
                                   - (before * (1 - alpha) / alpha).sqrt())
+        for name in ("timesteps", "sigma", "sample_factor", "prediction_factor"):
+            setattr(self, name, getattr(self, name).to(self.device))
 
     def adapter_layers(self):
         from peft.tuners.tuners_utils import BaseTunerLayer
@@ -125,14 +140,15 @@ class Epoch:
             ids = self.tokenizer(
                 prompts, padding="max_length", max_length=self.tokenizer.model_max_length,
                 truncation=True, return_tensors="pt").input_ids
-            return self.text_encoder(ids)[0]
+            return self.text_encoder(ids.to(self.device))[0]
 
     def means(self, x, steps, contexts):
         """The means of the next latents of [n, C, h, w], each at its step, in float64."""
         if self.layout.channels_last:
             x = x.contiguous(memory_format=self.torch.channels_last)
-        prediction = self.network(
-            x, self.timesteps[steps], encoder_hidden_states=contexts, return_dict=False)[0]
+        with self.torch.autocast(self.device.type, self.dtype, enabled=self.dtype != self.torch.float32):
+            prediction = self.network(
+                x, self.timesteps[steps], encoder_hidden_states=contexts, return_dict=False)[0]
         a, b = self.sample_factor[steps], self.prediction_factor[steps]
         return (a.view(-1, 1, 1, 1) * x.double() + b.view(-1, 1, 1, 1) * prediction.double())
 
@@ -164,7 +180,7 @@ class Epoch:
         torch = self.torch
         latents, log_probabilities = [noises[:, 0]], []
         for step in range(self.work.steps):
-            steps = torch.full((len(contexts),), step)
+            steps = torch.full((len(contexts),), step, device=self.device)
             mean = self.means(latents[-1], steps, contexts)
             latents.append((mean + self.sigma[step] * noises[:, step + 1]).float())
             difference = latents[-1].double() - mean
@@ -184,7 +200,7 @@ class Epoch:
                 torch.cat([
                     self.log_probabilities(
                         latents[step, own], latents[step + 1, own],
-                        torch.full((len(contexts[own]),), step), contexts[own])
+                        torch.full((len(contexts[own]),), step, device=self.device), contexts[own])
                     for start in range(0, count, self.layout.batch)
                     for own in [slice(start, start + self.layout.batch)]])
                 for step in range(self.work.steps)]
@@ -217,7 +233,7 @@ class Epoch:
             x, following = (
                 part[:, own].permute(1, 2, 0, 3, 4, 5).flatten(0, 2)
                 for part in (latents[:trained], latents[1:trained + 1]))
-            steps = torch.arange(trained).repeat(len(x) // trained)
+            steps = torch.arange(trained, device=self.device).repeat(len(x) // trained)
             repeated = contexts[own].repeat_interleave(images * trained, 0)
             l = self.log_probabilities(x, following, steps, repeated).view(-1, images, trained)
             l.retain_grad()
@@ -241,6 +257,8 @@ class Epoch:
 
         def lap(name):
             nonlocal clock
+            if self.device.type == "cuda":
+                torch.cuda.synchronize()
             now = time.perf_counter()
             seconds[name] = seconds.get(name, 0) + now - clock
             clock = now
@@ -249,15 +267,16 @@ class Epoch:
         contexts = self.encode(prompts)
         repeated = contexts.repeat_interleave(work.images_per_prompt, 0)
         size = self.unet.config.sample_size
-        noises = torch.randn(len(repeated), work.steps + 1, self.unet.config.in_channels, size, size)
+        noises = torch.randn(len(repeated), work.steps + 1, self.unet.config.in_channels, size, size,
+                             device=self.device)
         latents, old, images = self.sample(repeated, noises)
         lap("sample")
         rewards = []
-        for image in images.permute(0, 2, 3, 1).numpy():
+        for image in images.permute(0, 2, 3, 1).cpu().numpy():
             file = io.BytesIO()
             Image.fromarray(image).save(file, format="JPEG", quality=95)
             rewards.append(-file.tell() / 1000)
-        rewards = torch.tensor(rewards, dtype=torch.float64).view(shape)
+        rewards = torch.tensor(rewards, dtype=torch.float64, device=self.device).view(shape)
         lap("reward")
         reference = self.reference(latents, repeated).view(*shape, -1)
         lap("reference")
@@ -286,7 +305,7 @@ def work_in_pytorch(work, layout):
     rank = int(os.environ["RANK"])
     epoch = Epoch(work, layout, rank)
     if layout.ranks > 1:
-        epoch.torch.distributed.init_process_group("gloo")
+        epoch.torch.distributed.init_process_group("gloo" if layout.device == "cpu" else "nccl")
     lines = PROMPTS.read_text().splitlines()[:work.prompts_per_epoch * work.epochs]
     for index in range(work.epochs):
         own = lines[index * work.prompts_per_epoch:][:work.prompts_per_epoch]
@@ -453,14 +472,17 @@ def settings(work, output, **others):
     return [word for key, value in values.items() for word in ("--set", f"{key}={value}")]
 
 
-def time_prdp(prdp, work, ranks, batch):
+def time_prdp(prdp, work, ranks, batch, options):
     with tempfile.TemporaryDirectory() as folder:
         output = f"{folder}/run"
         _, memory = lines_of(
             ["mpirun", "-np", str(ranks), "--bind-to", "none", "--use-hwthread-cpus", prdp, "train",
              *settings(work, output, **{
                  "sampler.batchSize": batch, "cluster.threadsPerRank": max(1, os.cpu_count() // ranks),
-                 "method.microBatch": batch * work.trained_steps})])
+                 "cluster.device": options.device, "model.dtype": options.dtype,
+                 # In half precision drawing and learning round alike in batches of one shape only.
+                 "method.microBatch": batch * work.trained_steps if options.dtype == "float32"
+                 else work.images_per_prompt})])
         records = [json.loads(line) for line in Path(output, "metrics.jsonl").read_text().splitlines()]
     epochs = {}
     for record in records:
@@ -539,9 +561,11 @@ def tried(work, options):
                   f"{results[layout]['epoch']:6.2f} s", flush=True)
         return results[layout]
     cores = os.cpu_count()
+    all_ranks = {1, cores} if options.device == "cpu" else {1}
     for part in ("epoch", "sample"):
-        best = fastest([Layout(ranks, cores // ranks, channels_last=order)
-                        for ranks in {1, cores} for order in (False, True)], seconds, part)
+        best = fastest([Layout(ranks, cores // ranks, channels_last=order, device=options.device,
+                               dtype=options.dtype)
+                        for ranks in all_ranks for order in (False, True)], seconds, part)
         best = fastest([replace(best, batch=batch) for batch in (16, 32, 64)], seconds, part)
         best = fastest([best, replace(best, merge=True)], seconds, part)
         if options.compile:
@@ -557,6 +581,10 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=3, help="of a run; the first does not count")
     parser.add_argument("--compile", action="store_true", help="try torch.compile too")
+    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
+    parser.add_argument("--dtype", default="float32", choices=("float32", "bfloat16", "float16"),
+                        help="of the frozen weights; the check is in float32 on the CPU")
+    parser.add_argument("--no-check", action="store_true")
     parser.add_argument("--layout", type=int, nargs=2, metavar=("RANKS", "BATCH"),
                         help="of both, where trying takes too long; PyTorch's channels are last")
     parser.add_argument("--no-trl", action="store_true")
@@ -586,34 +614,41 @@ def main():
         beta=float(method["beta"]), clip_range=float(method["clipRange"]),
         learning_rate=float(values["optimizer"]["learningRate"]), lora=lora, epochs=options.epochs)
 
-    print("one optimiser step, relative differences")
-    agreement = check(prdp, work)
+    agreement = None
+    if not options.no_check:
+        print("one optimiser step, relative differences")
+        agreement = check(prdp, work)
     short = replace(work, epochs=2, inner_steps=2)
     parts, cores = ("sample", "epoch"), os.cpu_count()
     if options.layout:
         ranks, batch = options.layout
-        chosen = dict.fromkeys(parts, Layout(ranks, max(1, cores // ranks), batch))
+        chosen = dict.fromkeys(parts, Layout(
+            ranks, max(1, cores // ranks), batch, compile=options.compile, device=options.device,
+            dtype=options.dtype))
         chosen_own = dict.fromkeys(parts, (ranks, batch))
     else:
         print("layouts of PyTorch, epochs of two updates")
         layouts = tried(short, options)
         print("layouts of prdp")
         own = {}
+        ranks = cores if options.device == "cpu" else 1
         for batch in (16, 32, 64):
-            own[cores, batch] = time_prdp(prdp, short, cores, batch)
-            print(f"  {cores} ranks, batches of {batch}: sampling {own[cores, batch]['sample']:.2f} s, "
-                  f"epoch {own[cores, batch]['epoch']:.2f} s", flush=True)
+            own[ranks, batch] = time_prdp(prdp, short, ranks, batch, options)
+            print(f"  {ranks} ranks, batches of {batch}: sampling {own[ranks, batch]['sample']:.2f} s, "
+                  f"epoch {own[ranks, batch]['epoch']:.2f} s", flush=True)
         chosen = {part: min(layouts, key=lambda layout: layouts[layout][part]) for part in parts}
         chosen_own = {part: min(own, key=lambda layout: own[layout][part]) for part in parts}
-    has_trl = not options.no_trl and subprocess.run(
+    has_trl = not options.no_trl and options.device == "cpu" and subprocess.run(
         [sys.executable, "-c", "import trl.trainer.ddpo_trainer"], capture_output=True).returncode == 0
-    if not has_trl:
-        print("skipped: trl, which is not in .venv: .venv/bin/python -m pip install trl==0.23.1")
+    if not has_trl and not options.no_trl:
+        print("skipped: trl, which is timed on the CPU, and where it is in .venv: "
+              ".venv/bin/python -m pip install trl==0.23.1")
 
     rounds = []
     for index in range(options.rounds):
         pytorch = {layout: time_pytorch(work, layout) for layout in set(chosen.values())}
-        prdp_times = {layout: time_prdp(prdp, work, *layout) for layout in set(chosen_own.values())}
+        prdp_times = {layout: time_prdp(prdp, work, *layout, options)
+                      for layout in set(chosen_own.values())}
         trl = time_trl(work) if has_trl else None
 
         def ratio(part, of):

@@ -135,7 +135,8 @@ struct LoRAAdapter {
     return recordsGradients ? weight.count * placeCount + 3 * merging < 3 * apart : merging < apart
   }
 
-  /// Products with fewer columns take as long as with these: measured on two CPU cores (LOG.md).
+  /// Products with fewer columns count as with these: so long they take with oneDNN and MKL (LOG.md),
+  /// and one operation less is less to do where they do not.
   private static let leastEfficientRank = 24
   /// Reading and writing the weight and its update, in multiplications for each of its elements.
   private static let passesOverWeight = 8
