@@ -105,7 +105,8 @@ class ServiceTests(unittest.TestCase):
         self.addCleanup(service.server_close)
         self.addCleanup(service.shutdown)
         url = f"http://127.0.0.1:{service.server_address[1]}/score"
-        reward = f'[{{name: pick, kind: http, urls: ["{url}"], parallel: 2, timeout: 3}}]'
+        # On a busy machine this process may itself answer nothing for some seconds.
+        reward = f'[{{name: pick, kind: http, urls: ["{url}"], parallel: 2, timeout: 10}}]'
         run = runs.Run(2, {**SETTINGS, "run.output": f"{scratch}/http", "rewards": reward}).finish()
         self.assertNotIn("have no score", run.text())
         # One request for the images of each prompt, and another for each fault.
