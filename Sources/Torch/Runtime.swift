@@ -18,22 +18,19 @@ public enum Runtime {
     try check(ct_set_deterministic(deterministic), "setDeterministic")
   }
 
-  /// Keeps memory that tensors on the CPU no longer take for the next ones, where a tensor takes up to
-  /// 32 MiB: else the system takes it back and fills it with zeros again and again. The C library gives
-  /// back what is free beyond 1 GiB at the end of its heap.
-  public static func keepFreedMemory() { ct_keep_freed_memory() }
-
   /// How many tensor handles are alive: a test's way to find a leak.
   public static var liveHandleCount: Int { Int(ct_live_handle_count()) }
 
-  /// Counts the bytes of tensors on the CPU from now on; call it before the first tensor is made.
-  public static func trackCPUMemory() { ct_track_cpu_memory() }
+  /// Counts the bytes of tensors on the CPU from now on, and keeps what large ones no longer take for
+  /// the next, up to the most that was in use at once: else the system takes it back and fills it with
+  /// zeros again and again. Call it before the first tensor is made.
+  public static func manageCPUMemory() { ct_manage_cpu_memory() }
 }
 
 extension Device {
   /// Bytes that tensors hold on the device now, and the most since ``resetPeakMemory()``.
   ///
-  /// - Throws: ``TensorError`` on the CPU unless ``Runtime/trackCPUMemory()`` was called.
+  /// - Throws: ``TensorError`` on the CPU unless ``Runtime/manageCPUMemory()`` was called.
   public func memoryBytes() throws -> (live: Int, peak: Int) {
     var live: Int64 = 0
     var peak: Int64 = 0

@@ -62,7 +62,6 @@ public struct ModelBenchmark {
   ///
   /// - Throws: What loading a model throws.
   public init(_ folder: ModelFolder, _ settings: Settings, device: Device) throws {
-    if device == .cpu { Runtime.trackCPUMemory() }
     let start = ContinuousClock.now
     model = try StableDiffusionModel(
       folder, device: device, dtype: settings.dtype,

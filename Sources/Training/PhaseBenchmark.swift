@@ -22,7 +22,6 @@ public struct PhaseBenchmark {
     _ configuration: RunConfiguration, standard: StandardModel? = nil, communicator: Communicator,
     device: Device
   ) throws {
-    if device == .cpu { Runtime.trackCPUMemory() }
     var configuration = configuration
     configuration.method.klLimit = nil
     configuration.cluster.timeLimit = nil

@@ -36,7 +36,7 @@ public func prepareDevice(
   try Runtime.setDeterministic(true)
   switch kind {
   case .cpu:
-    Runtime.keepFreedMemory()
+    Runtime.manageCPUMemory()
     return .cpu
   case .cuda:
     let count = try communicator.agreed {

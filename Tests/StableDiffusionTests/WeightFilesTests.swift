@@ -112,7 +112,7 @@ import TorchNN
   /// In a process of its own: tensors of other tests would count too.
   @Test func weightsStayInTheFilesMemory() async {
     await #expect(processExitsWith: .success) {
-      Runtime.trackCPUMemory()
+      Runtime.manageCPUMemory()
       let model = try GoldenModel.twoLevels.load()
       let live = try Device.cpu.memoryBytes().live
       #expect(model.weightByteCount > 100_000)

@@ -80,7 +80,7 @@ import Torch
   /// In a process of its own: tensors of other tests would count too.
   @Test func neitherActivationsNorHandlesAreKept() async {
     await #expect(processExitsWith: .success) {
-      Runtime.trackCPUMemory()
+      Runtime.manageCPUMemory()
       let count = 100_000
       let handles = Runtime.liveHandleCount
       func bytesHeld(recomputing: Bool) throws -> Int {

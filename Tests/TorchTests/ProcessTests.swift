@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 import Torch
 
@@ -38,8 +39,8 @@ import Torch
   @Test func thePeakOfMemoryGrowsWithTensorsAndIsKeptAfterThem() async {
     await #expect(processExitsWith: .success) {
       #expect(throws: TensorError.self) { try Device.cpu.memoryBytes() }
-      Runtime.trackCPUMemory()
-      Runtime.trackCPUMemory()
+      Runtime.manageCPUMemory()
+      Runtime.manageCPUMemory()
       let megabyte = 1 << 20
       let kept = try Tensor.zeros(shape: [megabyte], dtype: .uint8)
       try Device.cpu.resetPeakMemory()
@@ -66,9 +67,51 @@ import Torch
     }
   }
 
+  @Test func whatALargeTensorLeavesGoesToTheNext() async {
+    await #expect(processExitsWith: .success) {
+      Runtime.manageCPUMemory()
+      let count = 8 << 20
+      _ = try Tensor.zeros(shape: [count], dtype: .uint8)
+      let before = usage().ru_minflt
+      for _ in 0..<100 {
+        // A little less has room there as well.
+        _ = try Tensor.zeros(shape: [count * 9 / 10], dtype: .uint8)
+      }
+      // New memory would come in 3 pages at least, as a rule in 1,800.
+      #expect(usage().ru_minflt - before < 100)
+    }
+  }
+
+  /// Of sizes that rise none finds room in what the last left.
+  @Test func noMoreMemoryIsHeldThanWasInUse() async {
+    await #expect(processExitsWith: .success) {
+      Runtime.manageCPUMemory()
+      let megabyte = 1 << 20
+      let before = usage().ru_maxrss
+      for size in stride(from: 100, through: 400, by: 50) {
+        _ = try Tensor.zeros(shape: [size, megabyte], dtype: .uint8)
+      }
+      let most = (usage().ru_maxrss - before) * 1024
+      #expect(most > 350 * megabyte)
+      #expect(most < 500 * megabyte)
+      #expect(try Device.cpu.memoryBytes().live < megabyte)
+    }
+  }
+
+  @Test func aTensorThatTheSystemHasNoMemoryForIsToldApart() async {
+    await #expect(processExitsWith: .success) {
+      Runtime.manageCPUMemory()
+      let error = #expect(throws: TensorError.self) { try Tensor.zeros(shape: [1 << 46]) }
+      guard case .outOfMemory = error else {
+        Issue.record("\(String(describing: error))")
+        return
+      }
+    }
+  }
+
   @Test func theGraphOfABackwardPassIsFreed() async {
     await #expect(processExitsWith: .success) {
-      Runtime.trackCPUMemory()
+      Runtime.manageCPUMemory()
       let x = try Tensor.randn(seed: 1, shape: [256, 256])
       try x.setRequiresGradient(true)
       func step() throws {
@@ -111,4 +154,11 @@ import Torch
       try Runtime.setDeterministic(false)
     }
   }
+}
+
+/// What the process has used so far.
+private func usage() -> rusage {
+  var usage = rusage()
+  getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+  return usage
 }

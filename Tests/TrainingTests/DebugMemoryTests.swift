@@ -12,7 +12,7 @@ import TorchNN
   /// In a process of its own: tensors of other tests would count too.
   @Test func thePeakOfBothPassesDoesNotGrowWithTheSamplingSteps() async {
     await #expect(processExitsWith: .success) {
-      Runtime.trackCPUMemory()
+      Runtime.manageCPUMemory()
       try Runtime.setThreadCount(1)
       try withScratchFolder { folder in
         let model = try DebugFixture.model(in: folder)

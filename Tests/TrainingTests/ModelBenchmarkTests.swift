@@ -11,6 +11,7 @@ import Torch
   @Test func recomputedActivationsTakeLessThanHalfTheMemory() async {
     await #expect(processExitsWith: .success) {
       try withTemporaryFolder { folder in
+        Runtime.manageCPUMemory()
         try DebugFixture.model(in: folder.path).save(to: "\(folder.path)/model")
         var settings = ModelBenchmark.Settings()
         // So many that what a convolution works in is little beside what is kept.

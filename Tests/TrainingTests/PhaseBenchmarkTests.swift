@@ -11,6 +11,7 @@ struct PhaseBenchmarkTests {
   @Test func phasesHaveTheirTimeAndTheirArithmetic() async {
     await #expect(processExitsWith: .success) {
       try withTemporaryFolder { folder in
+        Runtime.manageCPUMemory()
         try Runtime.setThreadCount(1)
         let configuration = try DebugFixture.configuration(in: folder.path)
         let report = try PhaseBenchmark(

@@ -59,6 +59,7 @@ import TorchNN
     await #expect(processExitsWith: .success) {
       try withTemporaryFolder { folder in
         let configuration = try DebugFixture.configuration(in: folder.path)
+        Runtime.manageCPUMemory()
         let report = try ComputeBenchmark(
           configuration, communicator: DebugFixture.world(), device: .cpu
         ).run()

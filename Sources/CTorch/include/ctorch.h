@@ -34,14 +34,15 @@ int32_t ct_thread_count(void);
 ct_status ct_set_deterministic(bool deterministic);
 /// Loads libtorch's CUDA libraries when they are beside libtorch; *count is the number of devices.
 ct_status ct_cuda_device_count(int32_t *count);
-/// From now on memory that is freed stays with the process for its next tensors.
-void ct_keep_freed_memory(void);
-/// Counts the bytes of tensors' storage on the CPU from now on; call before the first tensor.
-void ct_track_cpu_memory(void);
-ct_status ct_memory_bytes(ct_device device, int64_t *live, int64_t *peak);
-ct_status ct_reset_peak_memory(ct_device device);
 int64_t ct_live_handle_count(void);
 const char *ct_libtorch_version(void);
+
+// --- Memory (memory.cpp) ---
+/// From now on storage of tensors on the CPU is counted, and what large ones leave waits for the next;
+/// call before the first tensor, from one thread.
+void ct_manage_cpu_memory(void);
+ct_status ct_memory_bytes(ct_device device, int64_t *live, int64_t *peak);
+ct_status ct_reset_peak_memory(ct_device device);
 
 // --- Creation, data, shape (tensor.cpp) ---
 void ct_tensor_release(ct_tensor tensor);

@@ -24,7 +24,6 @@ public struct ComputeBenchmark {
   /// - Throws: `AgreedFailure` when any rank finds something wrong.
   public init(_ configuration: RunConfiguration, communicator: Communicator, device: Device) throws
   {
-    if device == .cpu { Runtime.trackCPUMemory() }
     var configuration = configuration
     configuration.method.promptsPerEpoch = communicator.size
     configuration.method.klLimit = nil
