@@ -106,7 +106,7 @@ let package = Package(
     .target(
       name: "TestSupport", dependencies: ["Images", "Safetensors", "Torch", "TorchNN"],
       path: "Tests/TestSupport"),
-    .testTarget(name: "TorchTests", dependencies: ["Torch"]),
+    .testTarget(name: "TorchTests", dependencies: ["TestSupport", "Torch"]),
     .testTarget(
       name: "TorchNNTests", dependencies: ["Safetensors", "TestSupport", "Torch", "TorchNN"]),
     .testTarget(name: "SafetensorsTests", dependencies: ["Safetensors"]),
@@ -137,7 +137,9 @@ let package = Package(
       name: "HeartbeatRank", dependencies: ["Supervision"], path: "Tests/HeartbeatRank"),
     .testTarget(
       name: "SupervisionTests",
-      dependencies: ["ClusterConfiguration", "HeartbeatRank", "Processes", "Supervision"]),
+      dependencies: [
+        "ClusterConfiguration", "HeartbeatRank", "Processes", "Supervision", "TestSupport",
+      ]),
     .testTarget(
       name: "TrainingTests",
       dependencies: [

@@ -69,7 +69,7 @@ import Testing
     let isAboutTime = message.contains("1.5 s")
     let start = ContinuousClock.now
     let scores = try reward(path, timeout: isAboutTime ? 1.5 : 60).score(["1", "2"])
-    if isAboutTime { #expect((ContinuousClock.now - start) / .seconds(1) < 60, "\(path)") }
+    if isAboutTime { #expect((ContinuousClock.now - start) / .seconds(1) < 180, "\(path)") }
     #expect(scores.count == 2)
     #expect(reason(scores) == "the service at \(path) \(message)")
   }

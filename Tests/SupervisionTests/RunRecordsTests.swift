@@ -1,6 +1,7 @@
 import ClusterConfiguration
 import Foundation
 import Processes
+import TestSupport
 import Testing
 
 @testable import Supervision
@@ -116,8 +117,7 @@ import Testing
     try withFolder { folder in
       try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
       let agent = "\(folder)/agent"
-      try Data("#!/bin/sh\n[ $1 = good ]\n".utf8).write(to: URL(filePath: agent))
-      try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: agent)
+      try Subprocess.writeScript("[ $1 = good ]", to: agent)
       var cluster = RunConfiguration().cluster
       cluster.mca = [.init(name: "plm_rsh_agent", value: agent)]
       let environment = ["PATH": "/usr/bin:/bin"]

@@ -1,5 +1,6 @@
 import ClusterConfiguration
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Supervision
@@ -28,9 +29,7 @@ import Testing
       atPath: "\(path)/checkpoints/step-20", withIntermediateDirectories: true)
     try Data().write(to: URL(filePath: "\(path)/checkpoints/step-20/COMMIT"))
     let mpirun = "\(path)/mpirun"
-    try Data("#!/bin/sh\ncd '\(path)'\necho \"$*\" >> words\n\(script)\n".utf8)
-      .write(to: URL(filePath: mpirun))
-    try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: mpirun)
+    try Subprocess.writeScript("cd '\(path)'\necho \"$*\" >> words\n\(script)", to: mpirun)
     var cluster = RunConfiguration().cluster
     cluster.restartDelay = 0
     change(&cluster)

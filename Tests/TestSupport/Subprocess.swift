@@ -29,4 +29,15 @@ public enum Subprocess {
     return End(
       exitCode: process.terminationStatus, output: String(decoding: output, as: UTF8.self))
   }
+
+  /// Writes a program for `/bin/sh` that can be started at once.
+  ///
+  /// A shell writes it: a file that this process wrote may still be open in a child that another test
+  /// is just starting, and cannot be started itself for so long.
+  public static func writeScript(_ text: String, to path: String) throws {
+    let end = try run(
+      URL(filePath: "/bin/sh"),
+      ["-c", #"printf '#!/bin/sh\n%s\n' "$1" > "$2" && chmod 755 "$2""#, "sh", text, path])
+    if end.exitCode != 0 { throw CocoaError(.fileWriteUnknown, userInfo: ["output": end.output]) }
+  }
 }

@@ -1,6 +1,7 @@
 import CLIP
 import Foundation
 import Scenes
+import TestSupport
 import Testing
 
 @testable import Training
@@ -186,12 +187,6 @@ struct PromptIndexStoreTests {
       // The list of the texts alone would take 25 MB.
       #expect(try residentByteCount() - before < 8 << 20)
     }
-  }
-
-  /// The memory of this process that is in use.
-  private func residentByteCount() throws -> Int {
-    let pages = try text(of: "/proc/self/statm").split(separator: " ")[1]
-    return try #require(Int(pages)) * Int(getpagesize())
   }
 }
 
