@@ -461,6 +461,7 @@ def time_trl(work):
 def settings(work, output, **others):
     values = {
         "run.output": output, "run.epochs": work.epochs, "model.path": work.model,
+        **{f"model.lora.{key}": value for key, value in work.lora.items()},
         "method.promptsPerEpoch": work.prompts_per_epoch,
         "method.imagesPerPrompt": work.images_per_prompt, "method.innerSteps": work.inner_steps,
         "method.beta": work.beta, "method.clipRange": work.clip_range,

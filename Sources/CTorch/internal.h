@@ -75,7 +75,7 @@ ct_status guarded(Body &&body) noexcept {
     return CT_OUT_OF_MEMORY;
   } catch (const c10::Error &error) {
     set_last_error(error.what_without_backtrace());
-    // The CPU allocator has no error type of its own.
+    // libtorch's own CPU allocation has no error type of its own.
     bool cpu_memory = std::string(error.what_without_backtrace()).find("can't allocate memory") !=
                       std::string::npos;
     return cpu_memory ? CT_OUT_OF_MEMORY : CT_ERROR;

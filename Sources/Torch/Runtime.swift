@@ -21,9 +21,10 @@ public enum Runtime {
   /// How many tensor handles are alive: a test's way to find a leak.
   public static var liveHandleCount: Int { Int(ct_live_handle_count()) }
 
-  /// Counts the bytes of tensors on the CPU from now on, and keeps what large ones no longer take for
-  /// the next, up to the most that was in use at once: else the system takes it back and fills it with
-  /// zeros again and again. Call it before the first tensor is made.
+  /// Counts the bytes of tensors on the CPU from now on, and keeps the memory that tensors from 1 MiB
+  /// on leave for the next, to a total of 64 MiB beyond the most that was in use at once: the system
+  /// would take it back and fill it with zeros again and again. What smaller ones leave stays in the C
+  /// library's heap, up to 128 MiB at its end. Call it before the first tensor is made.
   public static func manageCPUMemory() { ct_manage_cpu_memory() }
 }
 
@@ -39,6 +40,8 @@ extension Device {
   }
 
   /// Starts the peak of ``memoryBytes()`` anew from what is held now.
+  ///
+  /// - Throws: ``TensorError`` on the CPU unless ``Runtime/manageCPUMemory()`` was called.
   public func resetPeakMemory() throws {
     try check(ct_reset_peak_memory(c), "resetPeakMemory")
   }

@@ -57,8 +57,8 @@ public struct ModelBenchmark {
   private let guidance: Double
   private let loadSeconds: Double
 
-  /// Loads the model and prepares a rollout of one step from noise; before the first tensor is made,
-  /// since it begins to count their bytes.
+  /// Loads the model and prepares a rollout of one step from noise. On the CPU
+  /// `Runtime.manageCPUMemory()` was called before, as `prepareDevice` does.
   ///
   /// - Throws: What loading a model throws.
   public init(_ folder: ModelFolder, _ settings: Settings, device: Device) throws {

@@ -13,7 +13,7 @@ public struct PhaseBenchmark {
   private let device: Device
   private let modelName: String
 
-  /// Loads the run; before the first tensor is made, since it begins to count their bytes.
+  /// Loads the run. On the CPU `Runtime.manageCPUMemory()` was called before, as `prepareDevice` does.
   /// Collective.
   ///
   /// - Parameter standard: A model to take with random weights in place of the configured one.

@@ -30,6 +30,10 @@ public enum Subprocess {
       exitCode: process.terminationStatus, output: String(decoding: output, as: UTF8.self))
   }
 
+  private struct ScriptError: Error, CustomStringConvertible {
+    let description: String
+  }
+
   /// Writes a program for `/bin/sh` that can be started at once.
   ///
   /// A shell writes it: a file that this process wrote may still be open in a child that another test
@@ -38,6 +42,6 @@ public enum Subprocess {
     let end = try run(
       URL(filePath: "/bin/sh"),
       ["-c", #"printf '#!/bin/sh\n%s\n' "$1" > "$2" && chmod 755 "$2""#, "sh", text, path])
-    if end.exitCode != 0 { throw CocoaError(.fileWriteUnknown, userInfo: ["output": end.output]) }
+    if end.exitCode != 0 { throw ScriptError(description: "\(path): \(end.output)") }
   }
 }

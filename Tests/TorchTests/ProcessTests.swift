@@ -46,7 +46,7 @@ import Torch
       let kept = try Tensor.zeros(shape: [megabyte], dtype: .uint8)
       try Device.cpu.resetPeakMemory()
       let start = try Device.cpu.memoryBytes()
-      // malloc rounds a block up by a page at most.
+      // Of small tensors elsewhere, malloc rounds a block up by a page at most.
       #expect(start.live >= megabyte && start.live < megabyte + 65_536)
       #expect(start.peak == start.live)
 
@@ -71,15 +71,49 @@ import Torch
   @Test func whatALargeTensorLeavesGoesToTheNext() async {
     await #expect(processExitsWith: .success) {
       Runtime.manageCPUMemory()
-      let count = 8 << 20
-      _ = try Tensor.zeros(shape: [count], dtype: .uint8)
-      let before = pageFaultCount()
-      for _ in 0..<100 {
-        // A little less has room there as well.
-        _ = try Tensor.zeros(shape: [count * 9 / 10], dtype: .uint8)
+      let count = 48 << 20
+      func makeTensors() throws {
+        let large = try Tensor.zeros(shape: [count], dtype: .uint8)
+        // A little less has room in what such a one left as well.
+        let others = try (0..<3).map { try Tensor.zeros(shape: [count - $0 << 20], dtype: .uint8) }
+        #expect(large.count == others[0].count)
       }
-      // New memory would come in 3 pages at least, as a rule in 1,800.
+      try makeTensors()
+      let before = pageFaultCount()
+      for _ in 0..<10 { try makeTensors() }
+      // Each would come in 24 pages of 2 MiB, or in 12,288.
       #expect(pageFaultCount() - before < 100)
+    }
+  }
+
+  @Test func aLargeTensorsMemoryDoesNotGoToAMuchSmallerOne() async {
+    await #expect(processExitsWith: .success) {
+      Runtime.manageCPUMemory()
+      let megabyte = 1 << 20
+      _ = try Tensor.zeros(shape: [200, megabyte], dtype: .uint8)
+      let before = try residentByteCount()
+      let smaller = try (0..<4).map { _ in try Tensor.zeros(shape: [50, megabyte], dtype: .uint8) }
+      // Of the 200, which wait, those go back for which there is no room now.
+      #expect(try residentByteCount() - before < 80 * megabyte)
+      #expect(try Device.cpu.memoryBytes().live >= smaller.count * 50 * megabyte)
+    }
+  }
+
+  @Test func whatWaitsGoesBackWhereTheSystemHasNoMore() async {
+    await #expect(processExitsWith: .success) {
+      Runtime.manageCPUMemory()
+      let megabyte = 1 << 20
+      _ = try Tensor.zeros(shape: [300, megabyte], dtype: .uint8)
+      var limit = rlimit()
+      getrlimit(__rlimit_resource_t(RLIMIT_AS.rawValue), &limit)
+      let pages = try String(contentsOfFile: "/proc/self/statm", encoding: .utf8)
+        .split(separator: " ")
+      limit.rlim_cur = rlim_t((try #require(Int(pages[0]))) * Int(getpagesize()) + 20 * megabyte)
+      #expect(setrlimit(__rlimit_resource_t(RLIMIT_AS.rawValue), &limit) == 0)
+      // So little that else it would be had beside what waits.
+      let next = try Tensor.zeros(shape: [60, megabyte], dtype: .uint8)
+      #expect(next.count == 60 * megabyte)
+      #expect(throws: TensorError.self) { try Tensor.zeros(shape: [300, megabyte], dtype: .uint8) }
     }
   }
 

@@ -38,8 +38,8 @@ int64_t ct_live_handle_count(void);
 const char *ct_libtorch_version(void);
 
 // --- Memory (memory.cpp) ---
-/// From now on storage of tensors on the CPU is counted, and what large ones leave waits for the next;
-/// call before the first tensor, from one thread.
+/// From now on tensors' memory on the CPU is counted, and what large ones leave waits for the next;
+/// call before the first tensor.
 void ct_manage_cpu_memory(void);
 ct_status ct_memory_bytes(ct_device device, int64_t *live, int64_t *peak);
 ct_status ct_reset_peak_memory(ct_device device);

@@ -19,7 +19,8 @@ public struct ComputeBenchmark {
   private let communicator: Communicator
   private let device: Device
 
-  /// Loads the run; before the first tensor is made, since it begins to count their bytes. Collective.
+  /// Loads the run. On the CPU `Runtime.manageCPUMemory()` was called before, as `prepareDevice` does.
+  /// Collective.
   ///
   /// - Throws: `AgreedFailure` when any rank finds something wrong.
   public init(_ configuration: RunConfiguration, communicator: Communicator, device: Device) throws
