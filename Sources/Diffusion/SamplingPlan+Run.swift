@@ -19,7 +19,7 @@ public struct SampledStep {
 }
 
 extension SamplingPlan {
-  /// Draws a batch of latents.
+  /// Draws a batch of latents. Nothing in it waits for the device.
   ///
   /// - Parameters:
   ///   - noise: Standard normal, [B, T + 1, C, H, W]: what the run starts from, then what each step
@@ -37,10 +37,12 @@ extension SamplingPlan {
     func slice(_ index: Int) throws -> Tensor {
       try noise.narrowed(axis: 1, index..<index + 1).reshaped([shape[0]] + shape[2...])
     }
+    // Before the first pass: a copy to a device waits for what was asked of it until then.
+    let gaussians = try steps.map {
+      try GaussianSteps(Array(repeating: $0, count: shape[0]), on: noise.device)
+    }
     var sample = try slice(0) * initialDeviation
-    for (index, step) in steps.enumerated() {
-      let gaussian = try GaussianSteps(
-        Array(repeating: step, count: shape[0]), on: noise.device)
+    for (index, (step, gaussian)) in zip(steps, gaussians).enumerated() {
       let prediction = try predictor.guided(
         sample, timesteps: gaussian.timesteps, conditioning)
       let mean = try gaussian.mean(sample: sample, prediction: prediction)

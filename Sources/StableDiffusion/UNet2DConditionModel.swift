@@ -1,5 +1,4 @@
 import Diffusion
-import Foundation
 import Torch
 import TorchNN
 
@@ -14,7 +13,9 @@ public struct UNet2DConditionModel: NoisePredictor {
   /// Whether gradients compute the blocks' activations anew, which takes less memory and more time.
   public var recomputesActivations = false
   let convIn: Conv2d
+  let timeSinusoids: Sinusoids
   let timeEmbedding: TimestepEmbedding
+  let additionSinusoids: Sinusoids?
   let additionEmbedding: TimestepEmbedding?
   let downBlocks: [DownBlock2D]
   let midBlock: UNetMidBlock2DCrossAttn
@@ -32,7 +33,14 @@ public struct UNet2DConditionModel: NoisePredictor {
     convIn = try Conv2d(
       path / "conv_in", in: configuration.inChannels, out: channels[0], kernel: 3)
     let timeWidth = configuration.timeEmbeddingWidth
+    let sinusoids = { (width: Int) in
+      try Sinusoids(
+        width: width, frequencyShift: configuration.frequencyShift,
+        cosineFirst: configuration.flipsSineToCosine, on: path.device)
+    }
+    timeSinusoids = try sinusoids(channels[0])
     timeEmbedding = try TimestepEmbedding(path / "time_embedding", in: channels[0], out: timeWidth)
+    additionSinusoids = try configuration.addition.map { try sinusoids($0.sizeWidth) }
     additionEmbedding = try configuration.addition.map {
       try TimestepEmbedding(path / "add_embedding", in: $0.width, out: timeWidth)
     }
@@ -87,9 +95,8 @@ public struct UNet2DConditionModel: NoisePredictor {
 
   /// The embedding [B, E] of the timesteps [B] and of what is said of the whole image.
   private func timeEmbedding(of timesteps: Tensor, _ context: TextContext) throws -> Tensor {
-    let width = configuration.blockOutChannels[0]
-    let time = try timeEmbedding(sinusoids(timesteps, width: width).to(dtype: dtype))
-    guard let additionEmbedding, let widths = configuration.addition else {
+    let time = try timeEmbedding(timeSinusoids(timesteps).to(dtype: dtype))
+    guard let additionEmbedding, let additionSinusoids else {
       guard context.addition == nil else {
         throw ModelError.wrongInput("the UNet takes no conditions of the whole image, got some")
       }
@@ -98,43 +105,10 @@ public struct UNet2DConditionModel: NoisePredictor {
     guard let addition = context.addition else {
       throw ModelError.wrongInput("the UNet takes pooled text features and sizes, got none")
     }
-    let sizes = try sinusoids(addition.sizes.reshaped([-1]), width: widths.sizeWidth)
+    let sizes = try additionSinusoids(addition.sizes.reshaped([-1]))
       .reshaped([context.count, -1])
     return try time
       + additionEmbedding(
         .concatenated([addition.pooled.to(dtype: dtype), sizes.to(dtype: dtype)], axis: 1))
-  }
-
-  /// Sinusoids of `values` [B]: float32 [B, width].
-  ///
-  /// - Source: diffusers, models/embeddings.py, get_timestep_embedding.
-  private func sinusoids(_ values: Tensor, width: Int) throws -> Tensor {
-    let half = width / 2
-    let scale = -log(10_000.0) / (Double(half) - configuration.frequencyShift)
-    // In float32 step by step, as the source does.
-    let frequencies = (0..<half).map { Foundation.exp(Float($0) * Float(scale)) }
-    let angles =
-      try values.to(dtype: .float32).reshaped([-1, 1])
-      * Tensor(frequencies, shape: [1, half]).to(values.device)
-    let parts = try [angles.sin(), angles.cos()]
-    return try .concatenated(configuration.flipsSineToCosine ? parts.reversed() : parts, axis: 1)
-  }
-}
-
-/// Two linear layers that make an embedding of sinusoids.
-///
-/// - Source: diffusers, models/embeddings.py, TimestepEmbedding.
-struct TimestepEmbedding {
-  let linear1: Linear
-  let linear2: Linear
-
-  init(_ path: ParameterPath, in inCount: Int, out outCount: Int) throws {
-    linear1 = try Linear(path / "linear_1", in: inCount, out: outCount)
-    linear2 = try Linear(path / "linear_2", in: outCount, out: outCount)
-  }
-
-  /// [B, in] to [B, out].
-  func callAsFunction(_ x: Tensor) throws -> Tensor {
-    try linear2(linear1(x).activated(.silu))
   }
 }

@@ -159,6 +159,9 @@ public struct ParameterPath {
   /// Whether the files that values come from name a parameter `name` of the layer at this place.
   public func contains(_ name: String) -> Bool { store.contains(fullName(name)) }
 
+  /// Where the parameters are.
+  public var device: Device { store.device }
+
   private func fullName(_ name: String) -> String { path.isEmpty ? name : "\(path).\(name)" }
 
   /// The adapter of the layer at this place, if the LoRA configuration names it.

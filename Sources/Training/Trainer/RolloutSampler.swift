@@ -46,26 +46,33 @@ struct RolloutSampler {
       let noise = try Tensor.concatenated(prompts.map { try self.noise(position: $0.position) })
 
       var latents: [Tensor] = []
-      var log = StepLog()
+      // Left where they are computed until the end, so that no step waits for the device.
+      var (old, reference, kl): ([Tensor], [Tensor], [Tensor]) = ([], [], [])
       let (trained, pretrained) = (policy.model.unet as any NoisePredictor, policy.pretrained)
       let (drawing, other) = isOffline ? (pretrained, trained) : (trained, pretrained)
       let last = try plan.run(noise: noise, predictor: drawing, conditioning) { step in
-        latents.append(try step.sample.to(.cpu))
+        latents.append(step.sample)
         let drawn = try step.gaussian.logProbability(of: step.next, mean: step.mean)
-        guard !policyIsReference else { return try log.append(old: drawn) }
+        guard !policyIsReference else {
+          old.append(drawn)
+          reference.append(drawn)
+          return kl.append(try .zeros(shape: drawn.shape, dtype: drawn.dtype, device: drawn.device))
+        }
         try timer.measure(.reference) {
           let mean = try step.gaussian.mean(
             sample: step.sample,
             prediction: other.guided(
               step.sample, timesteps: step.gaussian.timesteps, conditioning))
           let compared = try step.gaussian.logProbability(of: step.next, mean: mean)
-          try log.append(
-            old: isOffline ? compared : drawn, reference: isOffline ? drawn : compared,
-            // Of two normal distributions of one variance it is the same either way.
-            kl: step.gaussian.klDivergence(step.mean, mean))
+          old.append(isOffline ? compared : drawn)
+          reference.append(isOffline ? drawn : compared)
+          // Of two normal distributions of one variance it is the same either way.
+          kl.append(try step.gaussian.klDivergence(step.mean, mean))
         }
       }
-      latents.append(try last.to(.cpu))
+      latents.append(last)
+      latents = try latents.map { try $0.to(.cpu) }
+      let log = try StepLog(old: old, reference: reference, kl: kl)
       let images = try timer.measure(.decode) { try policy.model.images(of: last) }
 
       return try prompts.indices.map { index in
@@ -104,22 +111,15 @@ struct RolloutSampler {
 
 /// What a sampling run's steps say of all its trajectories, step by step, in nats: [T][trajectories].
 private struct StepLog {
-  private(set) var old: [[Double]] = []
-  private(set) var reference: [[Double]] = []
-  private var kl: [[Double]] = []
+  let old: [[Double]]
+  let reference: [[Double]]
+  private let kl: [[Double]]
 
-  /// Notes a step at which the policy is the reference.
-  mutating func append(old: Tensor) throws {
-    let values = try old.values(as: Double.self)
-    self.old.append(values)
-    reference.append(values)
-    kl.append(values.map { _ in 0 })
-  }
-
-  mutating func append(old: Tensor, reference: Tensor, kl: Tensor) throws {
-    self.old.append(try old.values())
-    self.reference.append(try reference.values())
-    self.kl.append(try kl.values())
+  /// The log-probabilities and KL divergences [trajectories] of each step.
+  init(old: [Tensor], reference: [Tensor], kl: [Tensor]) throws {
+    self.old = try old.map { try $0.values() }
+    self.reference = try reference.map { try $0.values() }
+    self.kl = try kl.map { try $0.values() }
   }
 
   /// What is noted of some trajectories at some steps.
