@@ -36,7 +36,8 @@ final class HTTPExchange {
     while !receiver.isDone(within: 0.1) {
       let isLate = ContinuousClock.now >= deadline
       guard isLate || isClosed() else { continue }
-      task.cancel()
+      // It may wait for as long as more keeps coming.
+      DispatchQueue.global().async { task.cancel() }
       throw isLate
         ? ServiceFailure("gave no answer within \(seconds.formatted()) s")
         : ServiceFailure("was not waited for", mayRetry: false)
@@ -139,10 +140,10 @@ private final class Receiver: NSObject, URLSessionDataDelegate, Sendable {
       if !answer.isTooLong { answer.body += data }
     }
     guard state.withLock(\.isTooLong) else { return }
-    dataTask.cancel()
-    // Cancelling may wait for as long as more keeps coming.
     update(dataTask) { $0.isDone = true }
     change.signal()
+    // Last, since it may wait too.
+    dataTask.cancel()
   }
 
   func urlSession(
