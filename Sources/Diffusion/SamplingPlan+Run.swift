@@ -19,7 +19,8 @@ public struct SampledStep {
 }
 
 extension SamplingPlan {
-  /// Draws a batch of latents. Nothing in it waits for the device.
+  /// Draws a batch of latents. It waits for the device before the first step alone, if `predictor` and
+  /// `observe` do not.
   ///
   /// - Parameters:
   ///   - noise: Standard normal, [B, T + 1, C, H, W]: what the run starts from, then what each step

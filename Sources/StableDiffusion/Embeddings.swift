@@ -6,9 +6,9 @@ import TorchNN
 
 /// Sines and cosines of a value, whose frequencies fall geometrically from 1 to nearly 1 / 10,000.
 ///
-/// - Source: diffusers, models/embeddings.py, get_timestep_embedding.
-struct Sinusoids {
-  /// [1, width / 2], float32; made once, so that no step of a sampling run waits for a copy of them.
+/// - Source: diffusers, models/embeddings.py, Timesteps.
+struct Timesteps {
+  /// [1, width / 2], float32; made once: no step of a sampling run waits for a copy of them.
   private let frequencies: Tensor
   private let cosineFirst: Bool
 

@@ -13,10 +13,9 @@ public struct UNet2DConditionModel: NoisePredictor {
   /// Whether gradients compute the blocks' activations anew, which takes less memory and more time.
   public var recomputesActivations = false
   let convIn: Conv2d
-  let timeSinusoids: Sinusoids
+  let timeProjection: Timesteps
   let timeEmbedding: TimestepEmbedding
-  let additionSinusoids: Sinusoids?
-  let additionEmbedding: TimestepEmbedding?
+  let addition: (sizeProjection: Timesteps, embedding: TimestepEmbedding)?
   let downBlocks: [DownBlock2D]
   let midBlock: UNetMidBlock2DCrossAttn
   let upBlocks: [UpBlock2D]
@@ -33,16 +32,18 @@ public struct UNet2DConditionModel: NoisePredictor {
     convIn = try Conv2d(
       path / "conv_in", in: configuration.inChannels, out: channels[0], kernel: 3)
     let timeWidth = configuration.timeEmbeddingWidth
-    let sinusoids = { (width: Int) in
-      try Sinusoids(
+    let projection = { (width: Int) in
+      try Timesteps(
         width: width, frequencyShift: configuration.frequencyShift,
         cosineFirst: configuration.flipsSineToCosine, on: path.device)
     }
-    timeSinusoids = try sinusoids(channels[0])
+    timeProjection = try projection(channels[0])
     timeEmbedding = try TimestepEmbedding(path / "time_embedding", in: channels[0], out: timeWidth)
-    additionSinusoids = try configuration.addition.map { try sinusoids($0.sizeWidth) }
-    additionEmbedding = try configuration.addition.map {
-      try TimestepEmbedding(path / "add_embedding", in: $0.width, out: timeWidth)
+    addition = try configuration.addition.map {
+      (
+        try projection($0.sizeWidth),
+        try TimestepEmbedding(path / "add_embedding", in: $0.width, out: timeWidth)
+      )
     }
     downBlocks = try channels.indices.map { index in
       try DownBlock2D(
@@ -95,20 +96,20 @@ public struct UNet2DConditionModel: NoisePredictor {
 
   /// The embedding [B, E] of the timesteps [B] and of what is said of the whole image.
   private func timeEmbedding(of timesteps: Tensor, _ context: TextContext) throws -> Tensor {
-    let time = try timeEmbedding(timeSinusoids(timesteps).to(dtype: dtype))
-    guard let additionEmbedding, let additionSinusoids else {
+    let time = try timeEmbedding(timeProjection(timesteps).to(dtype: dtype))
+    guard let addition else {
       guard context.addition == nil else {
         throw ModelError.wrongInput("the UNet takes no conditions of the whole image, got some")
       }
       return time
     }
-    guard let addition = context.addition else {
+    guard let given = context.addition else {
       throw ModelError.wrongInput("the UNet takes pooled text features and sizes, got none")
     }
-    let sizes = try additionSinusoids(addition.sizes.reshaped([-1]))
+    let sizes = try addition.sizeProjection(given.sizes.reshaped([-1]))
       .reshaped([context.count, -1])
     return try time
-      + additionEmbedding(
-        .concatenated([addition.pooled.to(dtype: dtype), sizes.to(dtype: dtype)], axis: 1))
+      + addition.embedding(
+        .concatenated([given.pooled.to(dtype: dtype), sizes.to(dtype: dtype)], axis: 1))
   }
 }

@@ -93,6 +93,58 @@ import Torch
     }
   }
 
+  @Test func whatADrawingSaysOfItsStepsFollowsFromItsLatents() throws {
+    try withTemporaryFolder { folder in
+      var configuration = try DebugFixture.configuration(in: folder.path)
+      configuration.optimizer.learningRate = 1e-3
+      let trainer = try trainer(configuration)
+      for (rollout, _) in try trainer.draw(0..<2) {
+        #expect(rollout.reference == rollout.old)
+        #expect(rollout.kl.allSteps == 0)
+      }
+      _ = try trainer.runEpoch()
+      let (sampler, policy) = (trainer.sampler, trainer.policy)
+      for (rollout, _) in try trainer.draw(0..<2) {
+        let count = rollout.old.trajectoryCount
+        let conditioning = try Conditioning(
+          context: rollout.context.repeated(count),
+          emptyContext: rollout.emptyContext.repeated(count),
+          guidanceScale: sampler.guidanceScale)
+        let latents = try rollout.latents.chunks(sampler.plan.steps.count + 1, axis: 0)
+          .map { try $0.reshaped(Array(rollout.latents.shape[1...])) }
+        var kl: [Double] = []
+        for (index, step) in sampler.plan.steps.enumerated() {
+          let gaussian = try GaussianSteps(Array(repeating: step, count: count), on: .cpu)
+          func mean(_ predictor: any NoisePredictor) throws -> Tensor {
+            try withoutGradient {
+              let prediction = try predictor.guided(
+                latents[index], timesteps: gaussian.timesteps, conditioning)
+              return try gaussian.mean(sample: latents[index], prediction: prediction)
+            }
+          }
+          let (trained, pretrained) = try (mean(policy.model.unet), mean(policy.pretrained))
+          let divergences: [Double] = try gaussian.klDivergence(trained, pretrained).values()
+          kl.append(divergences.reduce(0, +) / Double(count))
+          guard let column = sampler.trainedSteps.firstIndex(of: index) else { continue }
+          for (noted, mean) in [(rollout.old, trained), (rollout.reference, pretrained)] {
+            let expected: [Double] = try gaussian.logProbability(
+              of: latents[index + 1], mean: mean
+            ).values()
+            for (trajectory, expected) in expected.enumerated() {
+              let difference = noted[trajectory, column] - expected * sampler.reductionScale
+              // float32 passes over batches of other sizes.
+              #expect(abs(difference) < 1e-2 * sampler.reductionScale, "step \(index)")
+            }
+          }
+        }
+        let trained = sampler.trainedSteps.reduce(0) { $0 + kl[$1] }
+        #expect(trained > 0.1)
+        #expect(abs(rollout.kl.trainedSteps / trained - 1) < 1e-3)
+        #expect(abs(rollout.kl.allSteps / kl.reduce(0, +) - 1) < 1e-3)
+      }
+    }
+  }
+
   @Test(arguments: [RunConfiguration.Model.Training.full, .lora])
   func theReferencePolicyStaysWhileThePolicyMoves(
     training: RunConfiguration.Model.Training

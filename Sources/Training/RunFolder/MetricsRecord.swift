@@ -55,8 +55,8 @@ enum MetricsRecord: Encodable, Sendable {
     @JSONNumber var reward = 0.0
     /// Scoring, added up over the threads that do it: time beside the other phases, not of its own.
     @JSONNumber var scoring = 0.0
-    /// Log-probabilities under the reference. On a GPU, which nothing waits for between the steps of a
-    /// drawing, most of it counts as sampling; `prdp bench` tells them apart.
+    /// Log-probabilities under the reference. On a GPU, which nothing waits for between the steps of
+    /// a drawing, only its sum with `sample` means something; `prdp bench` tells the two apart.
     @JSONNumber var reference = 0.0
     /// Forward and backward passes of the step.
     @JSONNumber var gradient = 0.0

@@ -100,7 +100,8 @@ public struct SampleRun {
   /// Draws and writes all images, and images.jsonl with a line for each.
   ///
   /// - Parameters:
-  ///   - progress: Is told of every step of every batch: how many are done, of how many.
+  ///   - progress: Is told of every step of every batch: how many are asked of the device, which on a
+  ///     GPU runs behind, of how many.
   ///   - report: Is given a JSON line for each image, as soon as it is written.
   public func run(
     progress: (_ done: Int, _ of: Int) -> Void, report: (String) -> Void

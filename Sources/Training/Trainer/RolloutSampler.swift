@@ -45,49 +45,53 @@ struct RolloutSampler {
         emptyContext: try repeated(contexts.map(\.empty)), guidanceScale: guidanceScale)
       let noise = try Tensor.concatenated(prompts.map { try self.noise(position: $0.position) })
 
-      var latents: [Tensor] = []
-      // Left where they are computed until the end, so that no step waits for the device.
-      var (old, reference, kl): ([Tensor], [Tensor], [Tensor]) = ([], [], [])
-      let (trained, pretrained) = (policy.model.unet as any NoisePredictor, policy.pretrained)
-      let (drawing, other) = isOffline ? (pretrained, trained) : (trained, pretrained)
-      let last = try plan.run(noise: noise, predictor: drawing, conditioning) { step in
-        latents.append(step.sample)
-        let drawn = try step.gaussian.logProbability(of: step.next, mean: step.mean)
-        guard !policyIsReference else {
-          old.append(drawn)
-          reference.append(drawn)
-          return kl.append(try .zeros(shape: drawn.shape, dtype: drawn.dtype, device: drawn.device))
-        }
-        try timer.measure(.reference) {
-          let mean = try step.gaussian.mean(
-            sample: step.sample,
-            prediction: other.guided(
-              step.sample, timesteps: step.gaussian.timesteps, conditioning))
-          let compared = try step.gaussian.logProbability(of: step.next, mean: mean)
-          old.append(isOffline ? compared : drawn)
-          reference.append(isOffline ? drawn : compared)
-          // Of two normal distributions of one variance it is the same either way.
-          kl.append(try step.gaussian.klDivergence(step.mean, mean))
-        }
-      }
-      latents.append(last)
-      latents = try latents.map { try $0.to(.cpu) }
-      let log = try StepLog(old: old, reference: reference, kl: kl)
+      let (last, log) = try draw(noise, conditioning, policyIsReference: policyIsReference)
       let images = try timer.measure(.decode) { try policy.model.images(of: last) }
 
       return try prompts.indices.map { index in
         let range = index * trajectoryCount..<(index + 1) * trajectoryCount
-        let own = try latents.map { try $0.narrowed(axis: 0, range) }
         let rollout = Rollout(
           position: prompts[index].position, prompt: prompts[index].prompt.text,
           context: contexts[index].prompt, emptyContext: contexts[index].empty,
-          latents: try Tensor.concatenated(own).reshaped([own.count] + own[0].shape),
+          latents: try log.latents.narrowed(axis: 1, range).clone(),
           old: log.matrix(\.old, of: range, trainedSteps, scale: reductionScale),
           reference: log.matrix(\.reference, of: range, trainedSteps, scale: reductionScale),
           kl: log.kl(of: range, trainedSteps: trainedSteps), rewards: [], components: [])
         return (rollout, Array(images[range]))
       }
     }
+  }
+
+  /// The latents [N, C, h, w] at the end of N trajectories, and what their steps say.
+  private func draw(_ noise: Tensor, _ conditioning: Conditioning, policyIsReference: Bool) throws
+    -> (last: Tensor, log: StepLog)
+  {
+    let (trained, pretrained) = (policy.model.unet as any NoisePredictor, policy.pretrained)
+    let (drawing, other) = isOffline ? (pretrained, trained) : (trained, pretrained)
+    var steps: [DrawnStep] = []
+    let last = try plan.run(noise: noise, predictor: drawing, conditioning) { step in
+      let drawn = try step.gaussian.logProbability(of: step.next, mean: step.mean)
+      guard !policyIsReference else {
+        return steps.append(
+          DrawnStep(
+            sample: step.sample, old: drawn, reference: drawn,
+            kl: try .zeros(shape: drawn.shape, dtype: drawn.dtype, device: drawn.device)))
+      }
+      try timer.measure(.reference) {
+        let mean = try step.gaussian.mean(
+          sample: step.sample,
+          prediction: other.guided(
+            step.sample, timesteps: step.gaussian.timesteps, conditioning))
+        let compared = try step.gaussian.logProbability(of: step.next, mean: mean)
+        steps.append(
+          DrawnStep(
+            sample: step.sample, old: isOffline ? compared : drawn,
+            reference: isOffline ? drawn : compared,
+            // Of two normal distributions of one variance it is the same either way.
+            kl: try step.gaussian.klDivergence(step.mean, mean)))
+      }
+    }
+    return (last, try StepLog(steps, last: last))
   }
 
   /// The context of a prompt and the one that guidance leads away from, each encoded here alone: the
@@ -109,17 +113,35 @@ struct RolloutSampler {
   }
 }
 
-/// What a sampling run's steps say of all its trajectories, step by step, in nats: [T][trajectories].
+/// What a step of N trajectories leaves, where it was computed: no step waits for the device.
+private struct DrawnStep {
+  /// x_t [N, C, h, w].
+  let sample: Tensor
+  /// Log-probabilities and KL divergences [N], float64, in nats.
+  let old, reference, kl: Tensor
+}
+
+/// What a sampling run leaves of N trajectories, in the machine's memory.
 private struct StepLog {
+  /// [T + 1, N, C, h, w].
+  let latents: Tensor
+  /// [T][N], in nats.
   let old: [[Double]]
   let reference: [[Double]]
   private let kl: [[Double]]
 
-  /// The log-probabilities and KL divergences [trajectories] of each step.
-  init(old: [Tensor], reference: [Tensor], kl: [Tensor]) throws {
-    self.old = try old.map { try $0.values() }
-    self.reference = try reference.map { try $0.values() }
-    self.kl = try kl.map { try $0.values() }
+  /// Waits for the device.
+  init(_ steps: [DrawnStep], last: Tensor) throws {
+    func rows(_ value: KeyPath<DrawnStep, Tensor>) throws -> [[Double]] {
+      let values: [Double] = try Tensor.concatenated(steps.map { $0[keyPath: value] }).values()
+      let count = last.shape[0]
+      return steps.indices.map { Array(values[$0 * count..<($0 + 1) * count]) }
+    }
+    latents = try Tensor.concatenated(steps.map(\.sample) + [last])
+      .reshaped([steps.count + 1] + last.shape).to(.cpu)
+    old = try rows(\.old)
+    reference = try rows(\.reference)
+    kl = try rows(\.kl)
   }
 
   /// What is noted of some trajectories at some steps.
