@@ -90,6 +90,9 @@ class Epoch:
         self.torch, self.work, self.layout, self.rank = torch, work, layout, rank
         torch.set_num_threads(layout.threads)
         torch.manual_seed(rank)
+        # As in prdp: no TF32 where the denoiser is float32, and elsewhere in all that is.
+        allowed = layout.dtype != "float32"
+        torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = allowed
         folder = Path(work.model)
         self.device, self.dtype = torch.device(layout.device), getattr(torch, layout.dtype)
         self.unet = UNet2DConditionModel.from_pretrained(

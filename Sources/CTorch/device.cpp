@@ -40,6 +40,19 @@ ct_status ct_set_deterministic(bool deterministic) {
   });
 }
 
+ct_status ct_set_allows_tf32(bool allows) {
+  return guarded([&] {
+    at::globalContext().setAllowTF32CuDNN(allows);
+    at::globalContext().setAllowTF32CuBLAS(allows);
+  });
+}
+
+ct_status ct_allows_tf32(bool *allows) {
+  return guarded([&] {
+    *allows = at::globalContext().allowTF32CuDNN() || at::globalContext().allowTF32CuBLAS();
+  });
+}
+
 ct_status ct_cuda_device_count(int32_t *count) {
   return guarded([&] {
     // libtorch caches whether CUDA is there, so its library comes first. Without it, no device.

@@ -59,7 +59,7 @@ struct BenchModel: ParsableCommand {
   func run() throws {
     try withRanks { world in
       let device = try prepareDevice(
-        source.device, threadsPerRank: source.threads, communicator: world)
+        source.device, threadsPerRank: source.threads, dtype: source.dtype, communicator: world)
       try world.agreed {
         var settings = ModelBenchmark.Settings()
         settings.dtype = source.dtype

@@ -53,7 +53,7 @@ struct BenchPhases: ParsableCommand {
     try withRanks { world in
       let standard = model.flatMap(StandardModel.init(rawValue:))
       let configuration = try source.load(world, presets: presets(standard, world))
-      let device = try prepareDevice(configuration.cluster, world)
+      let device = try prepareDevice(configuration, world)
       let report = try PhaseBenchmark(
         configuration, standard: standard, communicator: world, device: device
       ).run(epochCount: epochs)

@@ -23,7 +23,7 @@ struct Calibrate: ParsableCommand {
     try withRanks { world in
       let configuration = try source.load(world)
       let trainer = try Trainer(
-        configuration, communicator: world, device: prepareDevice(configuration.cluster, world))
+        configuration, communicator: world, device: prepareDevice(configuration, world))
       let calibration = try trainer.calibrate()
       guard world.rank == 0 else { return }
       let method = configuration.method

@@ -45,7 +45,7 @@ struct CheckpointProve: ParsableCommand {
         return folder
       }
       let agreedFolder = try world.broadcast(world.rank == 0 ? folder : nil)
-      let device = try prepareDevice(proof.configuration.cluster, world)
+      let device = try prepareDevice(proof.configuration, world)
       let report = try proof.run(scratch: agreedFolder, communicator: world, device: device)
       isProven = report.differences.isEmpty
       guard world.rank == 0 else { return }

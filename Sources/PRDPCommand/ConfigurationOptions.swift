@@ -2,7 +2,6 @@ import ArgumentParser
 import ClusterConfiguration
 import Foundation
 import MPI
-import Torch
 import Training
 
 /// Where a run's configuration comes from.
@@ -61,11 +60,4 @@ func folderCompletions(of prefix: String) -> [String] {
     options: prefix[end...].hasPrefix(".") ? [] : .skipsHiddenFiles)
   return (entries ?? []).filter(\.hasDirectoryPath).map { parent + $0.lastPathComponent }
     .filter { $0.hasPrefix(prefix) }.sorted()
-}
-
-/// Chooses this rank's device as the configuration says.
-func prepareDevice(_ cluster: RunConfiguration.Cluster, _ world: Communicator) throws -> Device {
-  try prepareDevice(
-    cluster.device == .cpu ? .cpu : .cuda, threadsPerRank: cluster.threadsPerRank,
-    communicator: world)
 }

@@ -74,7 +74,7 @@ struct Evaluate: ParsableCommand {
   func run() throws {
     try withRanks { world in
       let configuration = try source.load(world, for: .scoring)
-      let device = try prepareDevice(configuration.cluster, world)
+      let device = try prepareDevice(configuration, world)
       let run = try EvaluationRun(
         configuration, weights, modelPath: model, prompts: prompts,
         imagesPerPrompt: imagesPerPrompt, seed: seed, ledger: ledger, communicator: world,

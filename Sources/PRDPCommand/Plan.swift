@@ -93,7 +93,7 @@ struct Plan: ParsableCommand {
     try withRanks { world in
       let configuration = try world.agreed { try source.load() }
       var plan = try world.agreed { try self.plan(configuration) }
-      let device = try prepareDevice(configuration.cluster, world)
+      let device = try prepareDevice(configuration, world)
       let report = try ComputeBenchmark(configuration, communicator: world, device: device).run()
       plan.compute = report.seconds
       plan.activationByteCount = report.activationByteCount

@@ -73,7 +73,8 @@ struct Pretrain: ParsableCommand {
     configuration.reportInterval = reportInterval
     let settings = configuration
     try withRanks { world in
-      let device = try prepareDevice(device, threadsPerRank: threads, communicator: world)
+      let device = try prepareDevice(
+        device, threadsPerRank: threads, dtype: .float32, communicator: world)
       try Pretraining(
         settings, folder: output, communicator: world, device: device, report: say
       ).run()

@@ -92,7 +92,7 @@ struct Sample: ParsableCommand {
     try withRanks { world in
       try world.requireOneRank(for: "prdp sample")
       let device = try prepareDevice(
-        source.device, threadsPerRank: source.threads, communicator: world)
+        source.device, threadsPerRank: source.threads, dtype: source.dtype, communicator: world)
       try world.agreed {
         var settings = SampleRun.Settings(prompts: prompts, output: output)
         settings.steps = steps

@@ -75,7 +75,7 @@ struct Train: ParsableCommand {
       let launcher = try statedLauncher(world)
       let heartbeat =
         debug ? nil : try startHeartbeat(configuration.cluster, world, launcher: launcher)
-      let device = try prepareDevice(configuration.cluster, world)
+      let device = try prepareDevice(configuration, world)
       heartbeat?.enter("loading")
       let trainer = try finishing(heartbeat) {
         try Trainer(

@@ -18,6 +18,19 @@ public enum Runtime {
     try check(ct_set_deterministic(deterministic), "setDeterministic")
   }
 
+  /// Whether convolutions or products of float32 may round their operands to TF32's 10 bits on a GPU,
+  /// as libtorch lets convolutions do unless told otherwise.
+  public static func allowsTF32() throws -> Bool {
+    var allows = false
+    try check(ct_allows_tf32(&allows), "allowsTF32")
+    return allows
+  }
+
+  /// Sets ``allowsTF32()``.
+  public static func setAllowsTF32(_ allows: Bool) throws {
+    try check(ct_set_allows_tf32(allows), "setAllowsTF32")
+  }
+
   /// How many tensor handles are alive: a test's way to find a leak.
   public static var liveHandleCount: Int { Int(ct_live_handle_count()) }
 

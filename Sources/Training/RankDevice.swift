@@ -1,3 +1,4 @@
+import ClusterConfiguration
 import Foundation
 import MPI
 import Torch
@@ -24,9 +25,12 @@ public enum DeviceError: Error, Equatable, CustomStringConvertible {
 
 /// Chooses this rank's device and its number of threads, and settles how the process computes.
 ///
-/// - Parameter threadsPerRank: 0 divides the machine's cores by the ranks on it.
+/// - Parameters:
+///   - threadsPerRank: 0 divides the machine's cores by the ranks on it.
+///   - dtype: In which the denoiser computes. Where it is float32, no network rounds to TF32: clip
+///     ranges lie far below that. Where it is not, autoencoder and rewards may.
 public func prepareDevice(
-  _ kind: DeviceKind, threadsPerRank: Int, communicator: Communicator
+  _ kind: DeviceKind, threadsPerRank: Int, dtype: DType, communicator: Communicator
 ) throws -> Device {
   let machine = try communicator.splitByMachine()
   let (localRank, localSize) = (machine.rank, machine.size)
@@ -34,6 +38,7 @@ public func prepareDevice(
   let cores = ProcessInfo.processInfo.activeProcessorCount
   try Runtime.setThreadCount(threadsPerRank > 0 ? threadsPerRank : max(1, cores / localSize))
   try Runtime.setDeterministic(true)
+  try Runtime.setAllowsTF32(dtype != .float32)
   switch kind {
   case .cpu:
     Runtime.manageCPUMemory()
@@ -46,4 +51,13 @@ public func prepareDevice(
     }
     return .cuda(index: localRank % count)
   }
+}
+
+/// Does so as the configuration says.
+public func prepareDevice(_ configuration: RunConfiguration, _ world: Communicator) throws -> Device
+{
+  let cluster = configuration.cluster
+  return try prepareDevice(
+    cluster.device == .cpu ? .cpu : .cuda, threadsPerRank: cluster.threadsPerRank,
+    dtype: DType(named: configuration.model.dtype), communicator: world)
 }

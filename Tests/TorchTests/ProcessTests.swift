@@ -172,6 +172,16 @@ import Torch
     }
   }
 
+  @Test func roundingToTF32IsAllowedOrNot() async {
+    await #expect(processExitsWith: .success) {
+      #expect(try Runtime.allowsTF32())
+      for allows in [false, true, false] {
+        try Runtime.setAllowsTF32(allows)
+        #expect(try Runtime.allowsTF32() == allows)
+      }
+    }
+  }
+
   @Test func deterministicOperationsRepeatBitForBit() async {
     await #expect(processExitsWith: .success) {
       try Runtime.setDeterministic(true)

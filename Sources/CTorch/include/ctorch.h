@@ -32,6 +32,9 @@ void ct_set_last_error(const char *text);
 ct_status ct_set_thread_count(int32_t count);
 int32_t ct_thread_count(void);
 ct_status ct_set_deterministic(bool deterministic);
+/// Whether convolutions or products of float32 may round their operands to TF32 on a GPU.
+ct_status ct_set_allows_tf32(bool allows);
+ct_status ct_allows_tf32(bool *allows);
 /// Loads libtorch's CUDA libraries when they are beside libtorch; *count is the number of devices.
 ct_status ct_cuda_device_count(int32_t *count);
 int64_t ct_live_handle_count(void);
